@@ -1,0 +1,87 @@
+import type { TSchema } from 'typebox'
+import type { Content, ContentOf, MessageType } from '../contracts/content.ts'
+
+/** Whom the message is for, normalised: every field present, duplicates removed. */
+export interface Recipients {
+  userIds: string[]
+  mobiles: string[]
+  all: boolean
+}
+
+/** The part of the WHATWG fetch API that adapters use; ours adds pooling, a cap on the answer's size and refuses redirects. */
+export type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>
+
+export interface AdapterLogger {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+export interface SendInput {
+  /** The channel config's `configJson`, decrypted and already checked against `configSchema`. */
+  config: Record<string, unknown>
+  messageType: MessageType
+  /** Rendered content in the shape of its type: a string for TEXT, an object for the others (see contracts/content.ts). */
+  content: Content
+  recipients: Recipients
+  /** The same for every attempt of one task, different between tasks: for providers that can drop doubles. */
+  idempotencyKey: string
+  /** Where the message belongs, for channels that keep it themselves. */
+  task: { tenantId: string; messageId: string; taskId: string }
+}
+
+export interface SendTools {
+  fetch: Fetch
+  /** Aborted when the send has taken too long or the process is shutting down. */
+  signal: AbortSignal
+  logger: AdapterLogger
+}
+
+export interface SendOutcome {
+  /** The provider's answer, kept with the task (secrets removed). */
+  response: unknown
+  /** The provider's id of the message, where it gives one. */
+  providerMessageId?: string
+  /** What a person should know about a success, e.g. recipients that the provider did not know. */
+  detail?: string
+}
+
+/** The exact payloads that a content becomes, one per mode that the adapter has; for previews. */
+export interface Payloads {
+  robot?: unknown
+  app?: unknown
+}
+
+/** One channel. Everything else (queue, validation of configs, OpenAPI, metrics) follows from this object. */
+export interface ChannelAdapter {
+  /** `[A-Z][A-Z0-9_]{1,31}`, unique: names the queue and the templates. */
+  type: string
+  displayName: string
+  /** JSON Schema (or TypeBox) of `configJson`. */
+  configSchema: TSchema | Record<string, unknown>
+  /** Keys of `configJson` that are never shown, logged or traced. */
+  secretFields: readonly string[]
+  messageTypes: readonly MessageType[]
+  /** Defaults of a new config's rate limit. */
+  rateLimit: { count: number; window: number; unit: 'SECOND' | 'MINUTE' | 'HOUR' | 'DAY' }
+  /** Upper bound of the content in UTF-8 bytes, where one figure holds for all types. */
+  maxBytes?: number
+  /** Checks of a config that a schema cannot express; returns one `{path, message}` per fault. Must not do I/O. */
+  checkConfig?(config: Record<string, unknown>): { path: string; message: string }[]
+  /** The provider payloads for a content, without sending: previews and size checks. */
+  payloads?(messageType: MessageType, content: Content, recipients: Recipients): Payloads
+  /**
+   * Sends once; resolves when the provider took the message.
+   * @throws ChannelError (or any Error with the property `errorClass`); anything else counts as TRANSIENT
+   */
+  send(input: SendInput, tools: SendTools): Promise<SendOutcome>
+}
+
+/** One message type of one channel: turns content into the provider's payload. */
+export type Strategy<Type extends MessageType, Payload> = (content: ContentOf[Type], recipients: Recipients) => Payload
+
+/** Gives a channel adapter its type; returns the object unchanged. */
+export function defineChannelAdapter(adapter: ChannelAdapter): ChannelAdapter {
+  return adapter
+}
