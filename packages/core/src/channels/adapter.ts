@@ -69,6 +69,17 @@ export interface ChannelAdapter {
   maxBytes?: number
   /** Checks of a config that a schema cannot express; returns one `{path, message}` per fault. Must not do I/O. */
   checkConfig?(config: Record<string, unknown>): { path: string; message: string }[]
+  /** True where a send without recipients has nobody to reach (app messages, inbox); the task then fails as NO_RECIPIENT. */
+  requiresRecipients?(config: Record<string, unknown>): boolean
+  /**
+   * Whom the message goes to, where the config has a say in it.
+   * @param render renders a text template with the message's data; throws where a variable is missing
+   */
+  resolveRecipients?(
+    config: Record<string, unknown>,
+    given: Recipients,
+    render: (template: string) => string,
+  ): Recipients
   /** The provider payloads for a content, without sending: previews and size checks. */
   payloads?(messageType: MessageType, content: Content, recipients: Recipients): Payloads
   /**

@@ -2,10 +2,7 @@ import { type Static, Type } from 'typebox'
 
 /** The message types of the product, richest first: the order in which a template is picked when the message names none. */
 export const MESSAGE_TYPES = ['CARD', 'LINK', 'MARKDOWN', 'TEXT'] as const
-export const MessageType = Type.Union(
-  MESSAGE_TYPES.map((type) => Type.Literal(type)),
-  { description: 'Kind of content: TEXT, MARKDOWN, LINK or CARD' },
-)
+export const MessageType = Type.Enum(MESSAGE_TYPES, { description: 'Kind of content' })
 export type MessageType = (typeof MESSAGE_TYPES)[number]
 
 const Title = Type.String({ minLength: 1, description: 'Headline' })

@@ -1,0 +1,71 @@
+// Who may import whom (docs/architecture.md). Type-only imports count: an arrow is an arrow.
+const SOURCES = '^(apps|packages)/'
+const TEST = '[.]test[.]ts$'
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+export default {
+  forbidden: [
+    {
+      name: 'no-cycle',
+      comment: 'Files that import each other in a circle cannot be understood or tested one by one.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'nothing-imports-an-app',
+      comment: 'Apps are processes: what two of them share belongs in packages/core.',
+      severity: 'error',
+      from: { path: '^(apps/([^/]+)|packages|examples)/' },
+      to: { path: '^apps/', pathNot: '^apps/$2/' },
+    },
+    {
+      name: 'apps-import-core-only',
+      comment: 'Of the workspace, an app imports itself and packages/core. Its tests may use the devkit.',
+      severity: 'error',
+      from: { path: '^apps/[^/]+/src/', pathNot: TEST },
+      to: { path: '^packages/', pathNot: '^packages/core/' },
+    },
+    {
+      name: 'core-imports-nothing-of-ours',
+      comment: 'Core knows neither the apps nor the devkit. Its tests may use the devkit.',
+      severity: 'error',
+      from: { path: '^packages/core/src/', pathNot: TEST },
+      to: { path: SOURCES, pathNot: '^packages/core/' },
+    },
+    {
+      name: 'sandbox-imports-nothing-of-ours',
+      comment: 'The sandbox is the other side: sharing code with the adapters, it would share their mistakes.',
+      severity: 'error',
+      from: { path: '^packages/devkit/src/sandbox/', pathNot: TEST },
+      to: { path: SOURCES, pathNot: '^packages/devkit/src/sandbox/' },
+    },
+    {
+      name: 'channels-do-not-know-each-other',
+      comment: 'A channel is one folder that can be added or taken away.',
+      severity: 'error',
+      from: { path: '^packages/core/src/channels/([^/]+)/' },
+      to: { path: '^packages/core/src/channels/[^/]+/', pathNot: '^packages/core/src/channels/$1/' },
+    },
+    {
+      name: 'schema-and-contracts-stand-alone',
+      comment: 'Tables and shapes are what everything else builds on.',
+      severity: 'error',
+      from: { path: '^packages/core/src/(schema|contracts)/', pathNot: TEST },
+      to: { path: SOURCES, pathNot: '^packages/core/src/$1/' },
+    },
+    {
+      name: 'no-unresolvable',
+      comment: 'An import that leads nowhere: a slip, or a dependency that package.json lacks.',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    moduleSystems: ['es6'],
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
+  },
+}

@@ -1,0 +1,48 @@
+import { timingSafeEqual } from 'node:crypto'
+import { AppError } from '@message-center/core/contracts/errors.ts'
+import type { Metrics } from '@message-center/core/telemetry/metrics.ts'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
+
+const Health = Type.Object({ status: Type.String() })
+
+/** Probes and metrics. `ready` rejects while MySQL or Redis does not answer. */
+export const operationRoutes: FastifyPluginAsyncTypebox<{
+  metrics: Metrics
+  metricsToken: string | undefined
+  ready(): Promise<void>
+}> = async (app, { metrics, metricsToken, ready }) => {
+  app.get('/health/live', {
+    config: { access: 'public' },
+    schema: { tags: ['operations'], summary: 'Is the process alive', security: [], response: { 200: Health } },
+    handler: () => ({ status: 'ok' }),
+  })
+  app.get('/health/ready', {
+    config: { access: 'public' },
+    schema: { tags: ['operations'], summary: 'Do MySQL and Redis answer', security: [], response: { 200: Health } },
+    async handler() {
+      try {
+        await ready()
+      } catch (error) {
+        throw new AppError('UNAVAILABLE', 'not ready', { retryAfterSeconds: 1 }, { cause: error })
+      }
+      return { status: 'ok' }
+    },
+  })
+  app.get('/metrics', {
+    config: { access: 'public' },
+    schema: { hide: true },
+    async handler(request, reply) {
+      if (metricsToken && !sameText(request.headers.authorization ?? '', `Bearer ${metricsToken}`)) {
+        throw new AppError('UNAUTHORIZED', 'METRICS_TOKEN is required')
+      }
+      return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics())
+    },
+  })
+}
+
+/** Compares in constant time, so that a guesser learns nothing from how long it takes. */
+function sameText(given: string, expected: string): boolean {
+  const [a, b] = [Buffer.from(given), Buffer.from(expected)]
+  return a.length === b.length && timingSafeEqual(a, b)
+}

@@ -1,0 +1,45 @@
+import { channelQueue } from '@message-center/core/queues/names.ts'
+import type { ChannelJob } from '@message-center/core/queues/jobs.ts'
+import type { Logger } from '@message-center/core/telemetry/logger.ts'
+import { DelayedError, type Job, UnrecoverableError } from 'bullmq'
+import type { WorkerFactory } from '../bull-worker.ts'
+import { type DeliveryDependencies, deliver, type Verdict } from './deliver.ts'
+
+/** After a fault of the system the same attempt comes again. */
+const FAULT_DELAY_MS = 2_000
+
+/** The consumer of one channel's queue: own concurrency, own retries; what happens here touches no other channel. */
+export function startChannelWorker(
+  channelType: string,
+  concurrency: number,
+  createWorker: WorkerFactory,
+  deps: DeliveryDependencies & { logger: Logger },
+) {
+  return createWorker<ChannelJob>(channelQueue(channelType), concurrency, async (job, token) => {
+    const log = { messageId: job.data.messageId, tenantId: job.data.tenantId, channel: channelType }
+    let verdict: Verdict
+    try {
+      verdict = await deliver(job.data, deps)
+    } catch (error) {
+      deps.logger.error({ ...log, err: error }, 'delivery interrupted by a system fault; the attempt comes again')
+      verdict = { then: 'postpone', until: Date.now() + FAULT_DELAY_MS }
+    }
+    if (verdict.then === 'retry' || verdict.then === 'fail') deps.logger.warn({ ...log, reason: verdict.reason }, `delivery: ${verdict.then}`)
+    return follow(job, token, verdict)
+  })
+}
+
+async function follow(job: Job<ChannelJob>, token: string | undefined, verdict: Verdict): Promise<string> {
+  switch (verdict.then) {
+    case 'complete':
+      return verdict.note
+    case 'postpone':
+      // Counts as no attempt: the job goes back as it came.
+      await job.moveToDelayed(verdict.until, token)
+      throw new DelayedError()
+    case 'retry':
+      throw new Error(verdict.reason)
+    case 'fail':
+      throw new UnrecoverableError(verdict.reason)
+  }
+}

@@ -1,0 +1,89 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { isDatabaseUnavailable } from '@message-center/core/database/unavailable.ts'
+import { createBatcher } from '@message-center/core/messages/batcher.ts'
+import { type ClaimedTask, type ClaimRequest, claimTasks } from '@message-center/core/messages/claim-tasks.ts'
+import type { MessageRef } from '@message-center/core/messages/message-ref.ts'
+import { type FinishedMessage, finishMessages } from '@message-center/core/messages/message-status.ts'
+import { type Postponement, postponeTasks } from '@message-center/core/messages/postpone-tasks.ts'
+import { recordOutcomes, type TaskOutcome } from '@message-center/core/messages/record-outcomes.ts'
+import type { Pool } from 'mysql2/promise'
+
+/** An outcome with the message whose status may follow from it. */
+export type RecordedOutcome = TaskOutcome & { ref: MessageRef }
+
+/** Everything the deliveries of a process write, batched: what comes while one statement runs goes into the next. */
+export interface TaskWriter {
+  claim(request: ClaimRequest): Promise<ClaimedTask | undefined>
+  /** Resolves when the outcome is committed. The message's status follows on its own. */
+  record(outcome: RecordedOutcome): Promise<void>
+  postpone(postponement: Postponement): Promise<void>
+  /** Resolves when everything is written. */
+  drain(): Promise<void>
+}
+
+export interface TaskWriterDependencies {
+  pool: Pool
+  channelOrder(channelType: string): number
+  onFinished(messages: FinishedMessage[]): void
+  onError(error: unknown, what: string): void
+}
+
+const MAX_BATCH = 500
+/** An outcome that is known must not get lost because the database is away for a while: lost, it would be sent again. */
+const RECORD_RETRY_MS = 200
+
+export function createTaskWriter({ pool, channelOrder, onFinished, onError }: TaskWriterDependencies): TaskWriter {
+  const claims = createBatcher<ClaimRequest, ClaimedTask | undefined>({
+    maxItems: MAX_BATCH,
+    flush: (requests) => claimTasks(pool, requests),
+  })
+  const finishing = createBatcher<MessageRef, void>({
+    maxItems: MAX_BATCH,
+    async flush(refs) {
+      const unique = new Map(refs.map((ref) => [`${ref.tenantId} ${ref.messageId}`, ref]))
+      onFinished(await finishMessages(pool, [...unique.values()], channelOrder))
+      return refs.map(() => undefined)
+    },
+  })
+  const outcomes = createBatcher<RecordedOutcome, void>({
+    maxItems: MAX_BATCH,
+    async flush(batch) {
+      await persistently(() => recordOutcomes(pool, batch))
+      for (const { status, ref } of batch) {
+        if (status !== 'SUCCESS' && status !== 'FAILED') continue
+        // What fails here is not lost: the reconciler finishes messages whose tasks are all final.
+        finishing.add(ref).catch((error) => onError(error, 'message status'))
+      }
+      return batch.map(() => undefined)
+    },
+  })
+  const postponements = createBatcher<Postponement, void>({
+    maxItems: MAX_BATCH,
+    async flush(batch) {
+      await postponeTasks(pool, batch)
+      return batch.map(() => undefined)
+    },
+  })
+
+  async function persistently(write: () => Promise<void>): Promise<void> {
+    for (;;) {
+      try {
+        return await write()
+      } catch (error) {
+        if (!isDatabaseUnavailable(error)) throw error
+        onError(error, 'task outcome')
+        await delay(RECORD_RETRY_MS)
+      }
+    }
+  }
+
+  return {
+    claim: (request) => claims.add(request),
+    record: (outcome) => outcomes.add(outcome),
+    postpone: (postponement) => postponements.add(postponement),
+    async drain() {
+      await Promise.all([claims.drain(), outcomes.drain(), postponements.drain()])
+      await finishing.drain()
+    },
+  }
+}

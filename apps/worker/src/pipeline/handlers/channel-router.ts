@@ -1,0 +1,20 @@
+import type { MessageHandler } from '@message-center/core/pipeline/message-handler.ts'
+
+/** Makes sure that each channel has a config to go to. Candidates come sorted by priority; the rate limit takes the first with room. */
+export function channelRouter(): MessageHandler {
+  return {
+    name: 'channel-router',
+    order: 300,
+    async handle(context, next) {
+      for (const channel of context.channels) {
+        const [first] = channel.candidates
+        if (first) channel.config = first
+        else context.drop(channel.channelType, 'CHANNEL_NOT_CONFIGURED', 'neither the store nor the tenant has an enabled config')
+      }
+      if (context.channels.length === 0 && !context.message.targetChannels) {
+        context.fail('CHANNEL_NOT_CONFIGURED', 'neither the store nor the tenant has an enabled channel config')
+      }
+      await next()
+    },
+  }
+}

@@ -1,0 +1,67 @@
+import type { CandidateConfig } from '@message-center/core/configs/candidates.ts'
+import type { ChannelPlan, MessageContext, MessageHandler } from '@message-center/core/pipeline/message-handler.ts'
+import type { RateLimiter } from '@message-center/core/rate-limit/rate-limiter.ts'
+import { reservationKey } from '../../delivery/deliver.ts'
+
+/**
+ * Reserves a slot for each channel: on the first candidate with room, by priority; configs of equal priority are a pool.
+ * Where none has room, one that may wait takes a later slot; else the channel is dropped. One call for all channels.
+ */
+export function rateLimit(deps: { limiter: RateLimiter }): MessageHandler {
+  return {
+    name: 'rate-limit',
+    order: 400,
+    async handle(context, next) {
+      const channels = [...context.channels]
+      const reservations = await deps.limiter.reserveAll(
+        channels.map((channel) => ({ member: memberOf(context, channel), groups: pools(channel.candidates) })),
+      )
+      for (const [index, channel] of channels.entries()) {
+        const reservation = reservations[index]
+        if (!reservation) continue
+        if (!reservation.reserved) {
+          const wait = Math.ceil((reservation.freeAt - reservation.now) / 1000)
+          context.drop(channel.channelType, 'RATE_LIMITED', `${describe(channel)}; the next slot is free in ${wait} s`)
+          continue
+        }
+        channel.config = channel.candidates.find(({ id }) => id === reservation.configId) ?? channel.config
+        const waitMs = reservation.slotAt - reservation.now
+        // A window that opens later than the slot counts: the send asks the limit again when it starts.
+        if (waitMs > 0) channel.notBefore = latest(channel.notBefore, new Date(Date.now() + waitMs))
+      }
+      await next()
+    },
+  }
+}
+
+/** Gives back the slot of a channel that drops out after this step. */
+export async function releaseReservation(limiter: RateLimiter, context: MessageContext, channel: ChannelPlan): Promise<void> {
+  const { config } = channel
+  if (config) await limiter.release(memberOf(context, channel), { configId: config.id, ...config.rateLimit })
+}
+
+function memberOf({ message }: MessageContext, { channelType }: ChannelPlan): string {
+  return reservationKey({ tenantId: message.tenantId, messageId: message.messageId, channelType })
+}
+
+/** Candidates come sorted by priority. */
+function pools(candidates: readonly CandidateConfig[]) {
+  const byPriority = Map.groupBy(candidates, ({ priority }) => priority)
+  return [...byPriority.values()].map((pool) =>
+    pool.map((config) => ({
+      configId: config.id,
+      ...config.rateLimit,
+      policy: config.overflowPolicy === 'REJECT' ? ('REJECT' as const) : ('DEFER' as const),
+    })),
+  )
+}
+
+function describe({ candidates }: ChannelPlan): string {
+  return candidates
+    .map(({ channelName, rateLimit: { count, windowMs } }) => `'${channelName}' takes ${count} per ${windowMs / 1000} s`)
+    .join(', ')
+}
+
+function latest(a: Date | null, b: Date): Date {
+  return a && a > b ? a : b
+}

@@ -1,0 +1,98 @@
+import type { Recipients } from '@message-center/core/channels/adapter.ts'
+import type { ChannelRegistry } from '@message-center/core/channels/registry.ts'
+import type { CandidateConfig } from '@message-center/core/configs/candidates.ts'
+import { openSettings } from '@message-center/core/configs/channel-config-secrets.ts'
+import { pickTemplate, type TemplateSource } from '@message-center/core/configs/template-source.ts'
+import type { ChannelPlan, MessageContext, MessageHandler } from '@message-center/core/pipeline/message-handler.ts'
+import type { Cipher } from '@message-center/core/secrets/cipher.ts'
+import { buildTemplateData, type TemplateData } from '@message-center/core/templates/data.ts'
+import { parseTemplate } from '@message-center/core/templates/parse.ts'
+import { renderTemplate } from '@message-center/core/templates/render.ts'
+import { TemplateRenderError } from '@message-center/core/templates/render-error.ts'
+import { TemplateError } from '@message-center/core/templates/template-error.ts'
+
+export interface TemplateRenderDependencies {
+  templates: TemplateSource
+  registry: ChannelRegistry
+  cipher: Cipher
+  /** Gives back what the rate limit reserved for a channel that drops out here. */
+  release(context: MessageContext, channel: ChannelPlan): Promise<void>
+}
+
+/** Fills the template of each channel and decides whom it is for. A channel that fails gives its rate-limit slot back. */
+export function templateRender(deps: TemplateRenderDependencies): MessageHandler {
+  return {
+    name: 'template-render',
+    order: 500,
+    async handle(context, next) {
+      const byChannel = await deps.templates(context.message.tenantId, context.message.businessType)
+      const data = buildTemplateData({
+        businessData: context.message.businessData,
+        attributes: context.message.attributes,
+        message: context.message,
+      })
+      for (const channel of context.channels) {
+        const template = pickTemplate(byChannel.get(channel.channelType), context.message.attributes.messageType)
+        if (template) {
+          renderChannel(deps, context, channel, template, data)
+        } else {
+          const wanted = context.message.attributes.messageType ?? 'any message type'
+          const text = `no enabled template for ${context.message.businessType}, ${channel.channelType}, ${wanted}`
+          context.drop(channel.channelType, 'TEMPLATE_NOT_FOUND', text)
+        }
+        if (!context.channels.includes(channel)) await deps.release(context, channel)
+      }
+      await next()
+    },
+  }
+}
+
+function renderChannel(
+  deps: TemplateRenderDependencies,
+  context: MessageContext,
+  channel: ChannelPlan,
+  { messageType, templateContent }: { messageType: NonNullable<ChannelPlan['messageType']>; templateContent: string },
+  data: TemplateData,
+): void {
+  const adapter = deps.registry.get(channel.channelType)?.adapter
+  if (!adapter || !channel.config) return
+  try {
+    const { renderedContent } = renderTemplate(parseTemplate(messageType, templateContent), data)
+    channel.messageType = messageType
+    channel.renderedContent = renderedContent
+    const bytes = Buffer.byteLength(renderedContent)
+    if (adapter.maxBytes !== undefined && bytes > adapter.maxBytes) {
+      context.drop(channel.channelType, 'CONTENT_TOO_LONG', `${bytes} bytes; ${channel.channelType} takes ${adapter.maxBytes}`)
+      return
+    }
+    const settings = lazily(() => openSettings(deps.cipher, channel.config as CandidateConfig))
+    const given = givenRecipients(context)
+    channel.recipients =
+      adapter.resolveRecipients?.(settings(), given, (text) => renderTemplate(parseTemplate('TEXT', text), data).renderedContent) ?? given
+    if (adapter.requiresRecipients?.(settings()) && isEmpty(channel.recipients)) {
+      context.drop(channel.channelType, 'NO_RECIPIENT', 'attributes.to names nobody, and the channel config has no recipients')
+    }
+  } catch (error) {
+    if (error instanceof TemplateRenderError) context.drop(channel.channelType, error.code, error.message)
+    else if (error instanceof TemplateError) context.drop(channel.channelType, 'TEMPLATE_RENDER_FAILED', error.message)
+    else throw error
+  }
+}
+
+function givenRecipients({ message }: MessageContext): Recipients {
+  const { userIds = [], mobiles = [], all = false } = message.attributes.to ?? {}
+  return { userIds: [...new Set(userIds)], mobiles: [...new Set(mobiles)], all }
+}
+
+function isEmpty({ userIds, mobiles, all }: Recipients): boolean {
+  return !all && userIds.length === 0 && mobiles.length === 0
+}
+
+/** Decrypting costs; most adapters never ask. */
+function lazily<T>(load: () => T): () => T {
+  let loaded: { value: T } | undefined
+  return () => {
+    loaded ??= { value: load() }
+    return loaded.value
+  }
+}

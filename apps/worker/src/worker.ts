@@ -1,0 +1,152 @@
+import { createProviderFetch } from '@message-center/core/channels/http.ts'
+import { loadChannels } from '@message-center/core/channels/load-channels.ts'
+import { createCandidateSource } from '@message-center/core/configs/candidates.ts'
+import { createInvalidation } from '@message-center/core/configs/invalidation.ts'
+import { createSettingsSource } from '@message-center/core/configs/settings-source.ts'
+import { createTemplateSource } from '@message-center/core/configs/template-source.ts'
+import { awaitDatabase } from '@message-center/core/database/await-database.ts'
+import { createDatabasePool } from '@message-center/core/database/pool.ts'
+import type { FinishedMessage } from '@message-center/core/messages/message-status.ts'
+import type { MessageHandler } from '@message-center/core/pipeline/message-handler.ts'
+import { channelQueue, PIPELINE_QUEUE, SCHEDULED_QUEUE } from '@message-center/core/queues/names.ts'
+import { createQueues } from '@message-center/core/queues/queues.ts'
+import { createFailFastRedis, createPatientRedis } from '@message-center/core/queues/redis.ts'
+import { createRateLimiter } from '@message-center/core/rate-limit/rate-limiter.ts'
+import { createCipher } from '@message-center/core/secrets/cipher.ts'
+import { type Env, EnvError } from '@message-center/core/settings/env.ts'
+import { importExtension } from '@message-center/core/settings/import-extension.ts'
+import type { Logger } from '@message-center/core/telemetry/logger.ts'
+import { createMetrics } from '@message-center/core/telemetry/metrics.ts'
+import { createWorkerFactory } from './bull-worker.ts'
+import { startChannelWorker } from './delivery/channel-worker.ts'
+import { createTaskWriter } from './delivery/task-writer.ts'
+import { orderHandlers } from './pipeline/compose.ts'
+import { createDispatcher } from './pipeline/dispatcher.ts'
+import { builtInHandlers } from './pipeline/handlers/index.ts'
+import { startPipelineWorker } from './pipeline/pipeline-worker.ts'
+import { createMessageRunner } from './pipeline/run-message.ts'
+import { reconcile } from './scheduled/reconcile.ts'
+import { startScheduler } from './scheduled/scheduler.ts'
+
+/** Connections besides the ones in use by batches that happen at once: claim, record, finish, dispatch, load, reconcile. */
+const DATABASE_CONNECTIONS = 12
+const RECONCILE_EVERY_MS = 2_000
+/** Sends get this long to end by themselves at shutdown; then they are aborted, and their outcome is recorded. */
+const SHUTDOWN_GRACE_MS = 6_000
+
+/**
+ * Builds and starts a worker: the consumers of the queues that WORKER_QUEUES names (default: all).
+ * @throws EnvError or the reason why an extension does not load
+ */
+export async function startWorker(env: Env, logger: Logger) {
+  const pool = createDatabasePool(env, DATABASE_CONNECTIONS)
+  await awaitDatabase(pool, logger)
+  const redis = createFailFastRedis(env)
+  const metrics = createMetrics()
+  const warn = (what: string) => (error: unknown) => logger.warn({ err: error }, what)
+  redis.on('error', warn('redis'))
+  const subscriber = createPatientRedis(env)
+  subscriber.on('error', warn('redis'))
+  const registry = await loadChannels(env, pool)
+  const channelTypes = [...registry.keys()]
+  const channelOrder = (type: string) => channelTypes.indexOf(type)
+  const wanted = wantedQueues(env, channelTypes)
+  const queues = createQueues(env, redis, warn('queue'))
+  const cipher = createCipher(env.encryptionKeys)
+  const invalidation = await createInvalidation(redis, subscriber, `${env.queuePrefix}:invalidate`)
+  const configs = createCandidateSource(pool, invalidation)
+  const settings = createSettingsSource(pool, env, invalidation)
+  const templates = createTemplateSource(pool, invalidation)
+  const limiter = createRateLimiter({
+    redis,
+    keyPrefix: `${env.queuePrefix}:rate`,
+    maxCallMs: env.sendTimeoutMs,
+    onSettleError: warn('rate limit'),
+  })
+  const onFinished = (messages: FinishedMessage[]) => {
+    for (const { status } of messages) metrics.messagesFinished.inc({ status })
+  }
+  const writer = createTaskWriter({ pool, channelOrder, onFinished, onError: (error, what) => warn(what)(error) })
+  const onEnqueueError = (error: unknown, count: number) => {
+    metrics.enqueueFailures.inc(count)
+    logger.warn({ err: error, count }, 'jobs could not be added; the reconciler will')
+  }
+  const dispatch = createDispatcher({ pool, queues, settings, onEnqueueError })
+  const extensions = await Promise.all(env.messageHandlers.map((module) => importExtension<MessageHandler>('MESSAGE_HANDLERS', module)))
+  const handlers = orderHandlers([
+    ...builtInHandlers({
+      registry,
+      settings,
+      templates,
+      cipher,
+      limiter,
+      now: () => new Date(),
+      dispatch,
+      onStatus: (_context, { status }) => {
+        if (status !== 'PROCESSING') metrics.messagesFinished.inc({ status })
+      },
+    }),
+    ...extensions,
+  ])
+  const run = createMessageRunner({ handlers, configs, channelOrder: channelTypes, metrics, dispatch })
+  const providers = createProviderFetch({ timeoutMs: env.sendTimeoutMs })
+  const underWay = new Set<AbortController>()
+  const factory = createWorkerFactory(env, logger)
+  const { createWorker } = factory
+
+  if (wanted.has(PIPELINE_QUEUE)) startPipelineWorker(env.pipelineConcurrency, createWorker, { pool, run })
+  for (const channelType of channelTypes.filter((type) => wanted.has(channelQueue(type)))) {
+    startChannelWorker(channelType, env.channelConcurrency, createWorker, {
+      registry, configs, settings, cipher, limiter, writer, metrics, logger,
+      fetch: providers.fetch, sendTimeoutMs: env.sendTimeoutMs, underWay, now: () => Date.now(),
+    })
+  }
+  const scheduler = wanted.has(SCHEDULED_QUEUE)
+    ? startScheduler({
+        tasks: [
+          {
+            name: 'reconcile',
+            everyMs: RECONCILE_EVERY_MS,
+            run: ({ afterLoss }) =>
+              reconcile({ pool, redis, queues, configs, settings, metrics, channelOrder, onFinished }, { everything: afterLoss }),
+          },
+        ],
+        queue: queues.scheduled,
+        redis,
+        markerKey: `${env.queuePrefix}:marker`,
+        createWorker,
+        logger,
+      })
+    : undefined
+
+  return {
+    metrics,
+    /** Rejects while MySQL or Redis does not answer. */
+    async ready() {
+      await Promise.all([pool.query('SELECT 1'), redis.ping()])
+    },
+    /** Takes no more work, ends what is in hand and closes every connection. */
+    async stop() {
+      const abort = setTimeout(() => {
+        for (const controller of underWay) controller.abort()
+      }, SHUTDOWN_GRACE_MS)
+      await scheduler?.stop()
+      await factory.close()
+      clearTimeout(abort)
+      await writer.drain()
+      await limiter.drain()
+      await Promise.all([queues.close(), invalidation.close(), providers.close(), pool.end()])
+      redis.disconnect()
+    },
+  }
+}
+
+/** WORKER_QUEUES takes queue names; a channel type stands for its queue. */
+function wantedQueues(env: Env, channelTypes: readonly string[]): Set<string> {
+  const all = [PIPELINE_QUEUE, SCHEDULED_QUEUE, ...channelTypes.map(channelQueue)]
+  if (env.workerQueues.length === 0) return new Set(all)
+  const wanted = env.workerQueues.map((name) => (channelTypes.includes(name) ? channelQueue(name) : name))
+  const unknown = wanted.find((name) => !all.includes(name))
+  if (unknown) throw new EnvError(`WORKER_QUEUES names '${unknown}'; there are ${all.join(', ')}`)
+  return new Set(wanted)
+}

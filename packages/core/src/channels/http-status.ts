@@ -1,0 +1,31 @@
+import { ChannelError } from './channel-error.ts'
+import type { JsonAnswer } from './http.ts'
+
+const DEFAULT_RETRY_AFTER_MS = 60_000
+const LEAST_RETRY_AFTER_MS = 1000
+
+/**
+ * What an answer outside 200–299 means: 5xx TRANSIENT, 429 RATE_LIMITED (as long as Retry-After says, else 60 s), all else
+ * PERMANENT. `undefined` for 200–299, where the body decides.
+ * @param text the body as it may be kept (without secrets)
+ * @param now epoch milliseconds, for a Retry-After that is a date
+ */
+export function httpStatusFault(answer: JsonAnswer, text: string, now: number): ChannelError | undefined {
+  const { status } = answer
+  if (status >= 200 && status < 300) return undefined
+  const details = { code: `HTTP_${status}`, message: `the provider answered HTTP ${status}`, response: text }
+  if (status === 429) {
+    return new ChannelError('RATE_LIMITED', {
+      ...details,
+      retryAfterMs: retryAfterMs(answer.headers['retry-after'], now),
+    })
+  }
+  return new ChannelError(status >= 500 && status < 600 ? 'TRANSIENT' : 'PERMANENT', details)
+}
+
+/** Retry-After in milliseconds: seconds or an HTTP date (RFC 9110 §10.2.3); never under one second. */
+function retryAfterMs(header: string | string[] | undefined, now: number): number {
+  const value = [header ?? []].flat()[0]?.trim() ?? ''
+  const delay = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now
+  return Number.isNaN(delay) ? DEFAULT_RETRY_AFTER_MS : Math.max(delay, LEAST_RETRY_AFTER_MS)
+}

@@ -1,0 +1,87 @@
+import type { RowDataPacket } from 'mysql2'
+import type { Pool } from 'mysql2/promise'
+import { rateLimitWindowMs } from '../contracts/channel-configs.ts'
+import type { Invalidation } from './invalidation.ts'
+import { createTenantCache } from './tenant-cache.ts'
+
+/** A channel config as routing and delivery see it; the secrets stay sealed in `configJson`. */
+export interface CandidateConfig {
+  id: string
+  tenantId: string
+  storeId: string | null
+  channelType: string
+  channelName: string
+  configJson: string
+  priority: number
+  rateLimit: { count: number; windowMs: number }
+  timeWindow: { startHour: number; endHour: number; policy: 'REJECT' | 'DEFER' } | null
+  overflowPolicy: 'REJECT' | 'DEFER' | 'MERGE'
+  unknownOutcomePolicy: 'RESEND' | 'FAIL'
+  retry: { max: number | null; initialDelayMs: number | null }
+}
+
+/** Enabled configs of a store by channel type, each list by priority. */
+export type Candidates = ReadonlyMap<string, readonly CandidateConfig[]>
+
+export interface CandidateSource {
+  /** For each channel type: the store's enabled configs, else the tenant's. */
+  candidates(tenantId: string, storeId: string | null): Promise<Candidates>
+  /** One config, whether it is still enabled or not; undefined once deleted. */
+  config(tenantId: string, configId: string): Promise<CandidateConfig | undefined>
+}
+
+const TENANT_LEVEL = '-'
+
+/** Cached look-up of channel configs. */
+export function createCandidateSource(pool: Pool, invalidation: Invalidation): CandidateSource {
+  const byStore = createTenantCache<Candidates>(async (tenantId, key) => {
+    const storeId = key === TENANT_LEVEL ? null : key
+    const [rows] = await pool.query<RowDataPacket[]>(
+      `SELECT * FROM msg_channel_config
+       WHERE tenant_id = ? AND enabled = 1 AND (store_id IS NULL OR store_id = ?) ORDER BY priority, id`,
+      [tenantId, storeId],
+    )
+    return storeElseTenant(rows.map(toCandidate))
+  }, invalidation)
+  const byId = createTenantCache<{ config: CandidateConfig | undefined }>(async (tenantId, id) => {
+    const [rows] = await pool.query<RowDataPacket[]>('SELECT * FROM msg_channel_config WHERE id = ? AND tenant_id = ?', [
+      id,
+      tenantId,
+    ])
+    return { config: rows[0] && toCandidate(rows[0]) }
+  }, invalidation)
+  return {
+    candidates: (tenantId, storeId) => byStore(tenantId, storeId ?? TENANT_LEVEL),
+    config: async (tenantId, id) => (await byId(tenantId, id)).config,
+  }
+}
+
+/** A store that has configs of a channel type uses those alone; otherwise the tenant's count. */
+export function storeElseTenant(configs: readonly CandidateConfig[]): Candidates {
+  const byChannel = Map.groupBy(configs, (config) => config.channelType)
+  return new Map(
+    [...byChannel].map(([channelType, all]) => {
+      const ofStore = all.filter((config) => config.storeId !== null)
+      return [channelType, ofStore.length > 0 ? ofStore : all]
+    }),
+  )
+}
+
+function toCandidate(row: RowDataPacket): CandidateConfig {
+  return {
+    id: row.id,
+    tenantId: row.tenant_id,
+    storeId: row.store_id,
+    channelType: row.channel_type,
+    channelName: row.channel_name,
+    configJson: row.config_json,
+    priority: row.priority,
+    rateLimit: { count: row.rate_limit_count, windowMs: rateLimitWindowMs(row.rate_limit_window, row.rate_limit_unit) },
+    timeWindow: row.time_window_enabled
+      ? { startHour: row.time_window_start_hour, endHour: row.time_window_end_hour, policy: row.time_window_policy }
+      : null,
+    overflowPolicy: row.overflow_policy,
+    unknownOutcomePolicy: row.unknown_outcome_policy,
+    retry: { max: row.retry_max, initialDelayMs: row.retry_initial_delay_ms },
+  }
+}

@@ -1,0 +1,31 @@
+/** Roles of a token; each but `platform` acts within its tenant. */
+export const ROLES = ['sender', 'viewer', 'operator', 'admin', 'platform', 'inbox'] as const
+export type Role = (typeof ROLES)[number]
+
+/** What a role may do besides its own: `operator` is also a viewer, and so on. */
+const IMPLIED: Record<Role, readonly Role[]> = {
+  sender: [],
+  viewer: [],
+  operator: ['viewer'],
+  admin: ['operator', 'viewer', 'sender'],
+  platform: ['admin', 'operator', 'viewer', 'sender'],
+  inbox: [],
+}
+
+/** The roles named in a token with those that they imply; unknown names are left out. */
+export function expandRoles(names: readonly unknown[]): Role[] {
+  const known = ROLES.filter((role) => names.includes(role))
+  return [...new Set(known.flatMap((role) => [role, ...IMPLIED[role]]))]
+}
+
+/** Who calls, as a verified token says. */
+export interface Caller {
+  subject: string
+  tenantId: string
+  roles: readonly Role[]
+}
+
+/** True where the caller may act for the tenant. */
+export function mayActFor(caller: Caller, tenantId: string): boolean {
+  return caller.tenantId === tenantId || caller.roles.includes('platform')
+}

@@ -1,0 +1,86 @@
+import { type Static, Type } from 'typebox'
+import { IdInput, IdOutput } from './ids.ts'
+import { ChannelType } from './messages.ts'
+
+export const RATE_LIMIT_UNITS = ['SECOND', 'MINUTE', 'HOUR', 'DAY'] as const
+export type RateLimitUnit = (typeof RATE_LIMIT_UNITS)[number]
+const UNIT_MS: Record<RateLimitUnit, number> = { SECOND: 1000, MINUTE: 60_000, HOUR: 3_600_000, DAY: 86_400_000 }
+
+/** Length of a rate limit's window in milliseconds. */
+export function rateLimitWindowMs(window: number, unit: string): number {
+  const known = RATE_LIMIT_UNITS.find((candidate) => candidate === unit)
+  return window * UNIT_MS[known ?? 'SECOND']
+}
+
+/** Booleans; 0 and 1 are accepted as the tables hold them. */
+export const FlagInput = Type.Union([Type.Boolean(), Type.Literal(0), Type.Literal(1)])
+const Hour = Type.Integer({ minimum: 0, maximum: 23 })
+const TIME_WINDOW_POLICIES = ['REJECT', 'DEFER'] as const
+const OVERFLOW_POLICIES = ['REJECT', 'DEFER', 'MERGE'] as const
+const UNKNOWN_OUTCOME_POLICIES = ['RESEND', 'FAIL'] as const
+
+/** Body of POST and PUT /api/channel-configs; `configJson` is checked against the adapter's own schema besides. */
+export const ChannelConfigInput = Type.Object(
+  {
+    tenantId: Type.Optional(IdInput),
+    storeId: Type.Optional(Type.Union([IdInput, Type.Null()], { description: 'null = the whole tenant' })),
+    channelType: ChannelType,
+    channelName: Type.String({ minLength: 1, maxLength: 64 }),
+    configJson: Type.Union([Type.Object({}, { additionalProperties: true }), Type.String()]),
+    priority: Type.Optional(Type.Integer({ minimum: 0, maximum: 1_000_000, default: 1, description: 'Smaller first' })),
+    enabled: Type.Optional(FlagInput),
+    rateLimitCount: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000_000 })),
+    rateLimitWindow: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
+    rateLimitUnit: Type.Optional(Type.Enum(RATE_LIMIT_UNITS)),
+    timeWindowEnabled: Type.Optional(FlagInput),
+    timeWindowStartHour: Type.Optional(Hour),
+    timeWindowEndHour: Type.Optional(Hour),
+    timeWindowPolicy: Type.Optional(Type.Enum(TIME_WINDOW_POLICIES)),
+    overflowPolicy: Type.Optional(Type.Enum(OVERFLOW_POLICIES)),
+    monthlyQuota: Type.Optional(Type.Union([Type.Integer({ minimum: 1, maximum: 2_000_000_000 }), Type.Null()])),
+    unknownOutcomePolicy: Type.Optional(Type.Enum(UNKNOWN_OUTCOME_POLICIES)),
+    retry: Type.Optional(
+      Type.Union([
+        Type.Object(
+          {
+            max: Type.Integer({ minimum: 0, maximum: 100 }),
+            initialDelayMs: Type.Integer({ minimum: 1, maximum: 86_400_000 }),
+          },
+          { additionalProperties: false },
+        ),
+        Type.Null(),
+      ]),
+    ),
+  },
+  { additionalProperties: false, title: 'ChannelConfigInput' },
+)
+export type ChannelConfigInput = Static<typeof ChannelConfigInput>
+
+/** A channel config as answered: secrets masked. */
+export const ChannelConfig = Type.Object(
+  {
+    id: IdOutput,
+    tenantId: IdOutput,
+    storeId: Type.Union([IdOutput, Type.Null()]),
+    channelType: Type.String(),
+    channelName: Type.String(),
+    configJson: Type.Object({}, { additionalProperties: true }),
+    priority: Type.Integer(),
+    enabled: Type.Boolean(),
+    rateLimitCount: Type.Integer(),
+    rateLimitWindow: Type.Integer(),
+    rateLimitUnit: Type.String(),
+    timeWindowEnabled: Type.Boolean(),
+    timeWindowStartHour: Type.Integer(),
+    timeWindowEndHour: Type.Integer(),
+    timeWindowPolicy: Type.String(),
+    overflowPolicy: Type.String(),
+    monthlyQuota: Type.Union([Type.Integer(), Type.Null()]),
+    unknownOutcomePolicy: Type.String(),
+    retry: Type.Union([Type.Object({ max: Type.Integer(), initialDelayMs: Type.Integer() }), Type.Null()]),
+    createTime: Type.String({ format: 'date-time' }),
+    updateTime: Type.String({ format: 'date-time' }),
+  },
+  { title: 'ChannelConfig' },
+)
+export type ChannelConfig = Static<typeof ChannelConfig>

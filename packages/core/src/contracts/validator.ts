@@ -1,0 +1,79 @@
+import { Ajv, type ErrorObject } from 'ajv'
+import formatsPlugin from 'ajv-formats'
+import type { TSchema } from 'typebox'
+import type { ErrorDetail } from './errors.ts'
+
+// allErrors stays off: a hostile body must not be able to ask for thousands of error objects.
+const ajv = new Ajv({ strict: true, strictTypes: false, allowUnionTypes: true, discriminator: true })
+formatsPlugin.default(ajv)
+ajv.addFormat('time-zone', isTimeZone)
+
+/** For query strings and path parameters, where everything arrives as text: converts in place and fills in defaults. */
+const coercingAjv = new Ajv({ strict: true, strictTypes: false, coerceTypes: true, useDefaults: true })
+formatsPlugin.default(coercingAjv)
+
+/** Checks a value; an empty list means that it fits. */
+export type Validator = (value: unknown) => ErrorDetail[]
+
+/**
+ * Compiles a TypeBox or JSON Schema.
+ * @throws Error where the schema itself is not valid
+ */
+export function compileValidator(schema: TSchema | Record<string, unknown>): Validator {
+  return validatorOf(ajv, schema)
+}
+
+/** Like `compileValidator`, but converts texts to the schema's types in place. */
+export function compileCoercingValidator(schema: TSchema | Record<string, unknown>): Validator {
+  return validatorOf(coercingAjv, schema)
+}
+
+function validatorOf(instance: Ajv, schema: TSchema | Record<string, unknown>): Validator {
+  const validate = instance.compile(schema)
+  return (value) => (validate(value) ? [] : readableErrors(validate.errors ?? []))
+}
+
+/** One entry per field; the branches of a union that did not match are told as one line. */
+function readableErrors(errors: ErrorObject[]): ErrorDetail[] {
+  const union = errors.find((error) => error.keyword === 'anyOf' || error.keyword === 'oneOf')
+  if (union) return [{ path: dotted(union.instancePath), message: unionMessage(union, errors) }]
+  return errors.map((error) => ({ path: pathOf(error), message: messageOf(error) }))
+}
+
+function unionMessage(union: ErrorObject, errors: ErrorObject[]): string {
+  const branches = errors.filter((error) => error !== union)
+  const constants = branches.flatMap((error) => (error.keyword === 'const' ? [String(error.params.allowedValue)] : []))
+  const deeper = branches.filter((error) => error.instancePath !== union.instancePath)
+  if (deeper[0]) return `${dotted(deeper[0].instancePath)} ${messageOf(deeper[0])}`
+  if (constants.length > 0 && constants.length === branches.length) return `must be one of ${constants.join(', ')}`
+  return [...new Set(branches.map((error) => messageOf(error)))].join(' or ')
+}
+
+/** Dotted path of the offending field from an ajv error; the missing or surplus field itself is named. */
+function pathOf(error: ErrorObject): string {
+  const base = dotted(error.instancePath)
+  const field = error.params.missingProperty ?? error.params.additionalProperty
+  if (field === undefined) return base
+  return base === '' ? String(field) : `${base}.${field}`
+}
+
+function messageOf(error: ErrorObject): string {
+  if (error.keyword === 'required') return 'is required'
+  if (error.keyword === 'additionalProperties') return 'is not a known field'
+  if (error.keyword === 'enum') return `must be one of ${error.params.allowedValues.join(', ')}`
+  return error.message ?? 'is not valid'
+}
+
+function dotted(instancePath: string): string {
+  return instancePath.slice(1).replaceAll('/', '.').replaceAll('~1', '/').replaceAll('~0', '~')
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name })
+    return true
+  } catch {
+    // RangeError is how Intl says that it does not know the zone.
+    return false
+  }
+}

@@ -1,0 +1,68 @@
+import { readFileSync } from 'node:fs'
+import { createConnection, createPool, type Connection, type Pool, type PoolOptions } from 'mysql2/promise'
+import type { Env } from '../settings/env.ts'
+
+export type DatabaseEnv = Pick<Env, 'databaseUrl' | 'databaseSsl' | 'databaseSslCa'>
+
+/**
+ * Driver options that the whole system relies on: UTC, 64-bit ids as strings, JSON columns as the text that is stored
+ * (parsing would round big numbers).
+ */
+function connectionOptions({ databaseUrl, databaseSsl, databaseSslCa }: DatabaseEnv): PoolOptions {
+  const url = new URL(databaseUrl)
+  const ssl =
+    databaseSsl === 'off'
+      ? undefined
+      : { rejectUnauthorized: databaseSsl === 'verify', ...(databaseSslCa ? { ca: readFileSync(databaseSslCa, 'utf8') } : {}) }
+  return {
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: Number(url.port || 3306),
+    user: decodeURIComponent(url.username),
+    password: decodeURIComponent(url.password),
+    database: decodeURIComponent(url.pathname.slice(1)) || undefined,
+    ssl,
+    charset: 'utf8mb4_bin',
+    timezone: 'Z',
+    supportBigNumbers: true,
+    bigNumberStrings: true,
+    jsonStrings: true,
+    connectTimeout: 5_000,
+    enableKeepAlive: true,
+  }
+}
+
+/** Statements that every session runs first. READ COMMITTED: no gap locks, and each statement sees what others committed. */
+const SESSION_SETUP = [
+  "SET SESSION time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', innodb_lock_wait_timeout = 5",
+  'SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED',
+]
+
+/**
+ * A pool of connections to the database. Does not connect by itself.
+ * @param limit most connections at once; callers wait for a free one
+ */
+export function createDatabasePool(env: DatabaseEnv, limit = 10): Pool {
+  const pool = createPool({ ...connectionOptions(env), connectionLimit: limit, maxIdle: limit, idleTimeout: 60_000 })
+  // Commands of one connection run in order, so these come before the statement that caused the connect.
+  pool.pool.on('connection', (connection) => {
+    for (const statement of SESSION_SETUP) {
+      connection.query(statement, (error) => {
+        if (error) connection.destroy()
+      })
+    }
+  })
+  return pool
+}
+
+/** One connection of its own, for migrations and locks. `database: false` connects without choosing a database. */
+export async function connectDatabase(env: DatabaseEnv, options: { database?: false } = {}): Promise<Connection> {
+  const { connectionLimit: _, ...rest } = connectionOptions(env)
+  const connection = await createConnection(options.database === false ? { ...rest, database: undefined } : rest)
+  for (const statement of SESSION_SETUP) await connection.query(statement)
+  return connection
+}
+
+/** Name of the database in a `mysql://` URL. */
+export function databaseName({ databaseUrl }: DatabaseEnv): string {
+  return decodeURIComponent(new URL(databaseUrl).pathname.slice(1))
+}

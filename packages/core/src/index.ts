@@ -1,0 +1,5 @@
+/** What channel adapters and pipeline handlers outside this repository build on. */
+export * from './channels/adapter.ts'
+export { ChannelError, type ErrorClass } from './channels/channel-error.ts'
+export type { Content, ContentOf, MessageType } from './contracts/content.ts'
+export * from './pipeline/message-handler.ts'

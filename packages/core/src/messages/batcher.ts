@@ -1,0 +1,97 @@
+export interface BatcherOptions<Item, Result> {
+  /** Most items of one batch. */
+  maxItems: number
+  /** Most of `sizeOf`'s sum in one batch; an item that is larger alone goes alone. */
+  maxBytes?: number
+  /** Size of an item in bytes; without it `maxBytes` has no effect. */
+  sizeOf?(item: Item): number
+  /** Flushes under way at once; default 1. With more, batches still begin in order. */
+  concurrency?: number
+  /** Does the work of a batch: one result per item, in the items' order. A rejection rejects every item of the batch. */
+  flush(items: Item[]): Promise<Result[]>
+}
+
+export interface Batcher<Item, Result> {
+  /** Puts an item in the next batch; settles with its own result or with the failure of its batch. */
+  add(item: Item): Promise<Result>
+  /** Resolves when nothing waits and no flush is under way (also when flushes failed: `add` tells of that). */
+  drain(): Promise<void>
+  /** Items without an answer yet: waiting or in a flush. */
+  depth(): number
+}
+
+interface Entry<Item, Result> {
+  item: Item
+  bytes: number
+  resolve(result: Result): void
+  reject(error: unknown): void
+}
+
+/**
+ * Groups what arrives while the previous flush is under way into the next one. No timer: an idle batcher flushes at once
+ * (in a microtask, so that a synchronous burst of adds is one batch), a busy one makes larger batches. Order is kept.
+ */
+export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result>): Batcher<Item, Result> {
+  const { maxItems, maxBytes = Number.POSITIVE_INFINITY, sizeOf = () => 0, concurrency = 1, flush } = options
+  if (!(maxItems >= 1 && concurrency >= 1)) throw new RangeError('maxItems and concurrency must be at least 1')
+  const waiting: Entry<Item, Result>[] = []
+  let flushing = 0
+  let unanswered = 0
+  let scheduled = false
+  let drained = Promise.withResolvers<void>()
+
+  function schedule(): void {
+    if (scheduled || flushing >= concurrency) return
+    scheduled = true
+    queueMicrotask(() => {
+      scheduled = false
+      while (waiting.length > 0 && flushing < concurrency) void run(takeBatch())
+    })
+  }
+
+  function takeBatch(): Entry<Item, Result>[] {
+    let length = 0
+    let bytes = 0
+    for (const entry of waiting) {
+      bytes += entry.bytes
+      if (length === maxItems || (length > 0 && bytes > maxBytes)) break
+      length += 1
+    }
+    return waiting.splice(0, length)
+  }
+
+  async function run(batch: Entry<Item, Result>[]): Promise<void> {
+    flushing += 1
+    try {
+      const results = await flush(batch.map(({ item }) => item))
+      if (results.length !== batch.length) {
+        throw new Error(`flush gave ${results.length} results for ${batch.length} items`)
+      }
+      results.forEach((result, index) => {
+        batch[index]?.resolve(result)
+      })
+    } catch (error) {
+      for (const entry of batch) entry.reject(error)
+    }
+    flushing -= 1
+    unanswered -= batch.length
+    if (unanswered === 0) {
+      drained.resolve()
+      drained = Promise.withResolvers<void>()
+    }
+    // The microtasks of those just answered come first: what they add at once belongs to the next batch.
+    else schedule()
+  }
+
+  return {
+    add(item) {
+      const { promise, resolve, reject } = Promise.withResolvers<Result>()
+      waiting.push({ item, bytes: sizeOf(item), resolve, reject })
+      unanswered += 1
+      schedule()
+      return promise
+    },
+    drain: () => (unanswered === 0 ? Promise.resolve() : drained.promise),
+    depth: () => unanswered,
+  }
+}

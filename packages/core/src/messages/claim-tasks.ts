@@ -1,0 +1,101 @@
+import type { Pool, RowDataPacket } from 'mysql2/promise'
+import { isLockConflict } from '../database/transaction.ts'
+import type { Recipients } from '../channels/adapter.ts'
+import type { MessageType } from '../contracts/content.ts'
+import type { TaskStatus } from '../contracts/messages.ts'
+import { toDatetimeMs } from './message-ref.ts'
+
+/** Names one task and its partition. */
+export interface TaskRef {
+  taskId: string
+  createTime: string
+}
+
+export interface ClaimRequest extends TaskRef {
+  /** Unique to this attempt. */
+  token: string
+  /** Until when this attempt may be sending. */
+  leaseUntil: Date
+  /** The holder whose lease has run out, when taking over from it; null for a task that nobody holds. */
+  takeOverFrom: string | null
+}
+
+/** A task as the database holds it after the claim; it is ours where `claimToken` is the request's. */
+export interface ClaimedTask {
+  taskId: string
+  status: TaskStatus
+  messageType: MessageType | null
+  renderedContent: string | null
+  recipients: Recipients | null
+  retryCount: number
+  maxRetry: number
+  claimToken: string | null
+  leaseUntil: Date | null
+  nextRetryTime: Date | null
+  attempts: string | null
+}
+
+/**
+ * Marks tasks as being sent. The mark is what keeps a second job of a task, wherever it comes from, from sending too:
+ * MySQL decides, whatever Redis remembers.
+ * @returns the tasks as they are now, in the order asked; undefined for one that does not exist
+ */
+export async function claimTasks(pool: Pool, requests: readonly ClaimRequest[]): Promise<(ClaimedTask | undefined)[]> {
+  const parameter = JSON.stringify(
+    requests
+      .toSorted((a, b) => compareIds(a.taskId, b.taskId))
+      .map((claim) => [claim.taskId, claim.createTime, claim.token, toDatetimeMs(claim.leaseUntil), claim.takeOverFrom]),
+  )
+  await retryingLockConflicts(() => pool.query(CLAIM, [parameter]))
+  const [rows] = await pool.query<RowDataPacket[]>(READ, [parameter])
+  const byId = new Map(rows.map((row) => [String(row.id), row]))
+  return requests.map(({ taskId }) => {
+    const row = byId.get(taskId)
+    return row && toTask(row)
+  })
+}
+
+const SOURCE = `JSON_TABLE(?, '$[*]' COLUMNS (
+  id BIGINT PATH '$[0]', c DATETIME PATH '$[1]', token VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$[2]',
+  lease DATETIME(3) PATH '$[3]', previous VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$[4]')) AS j`
+
+const CLAIM = `UPDATE ${SOURCE} STRAIGHT_JOIN msg_channel_task k ON k.id = j.id AND k.create_time = j.c
+  SET k.status = 'SENDING', k.claim_token = j.token, k.lease_until = j.lease, k.next_retry_time = NULL
+  WHERE (j.previous IS NULL AND k.status IN ('PENDING', 'RETRY'))
+     OR (k.status = 'SENDING' AND k.claim_token = j.previous)`
+
+const READ = `SELECT STRAIGHT_JOIN k.id, k.status, k.message_type, k.rendered_content, k.recipients, k.retry_count, k.max_retry,
+    k.claim_token, k.lease_until, k.next_retry_time, k.attempts
+  FROM ${SOURCE} JOIN msg_channel_task k ON k.id = j.id AND k.create_time = j.c`
+
+function toTask(row: RowDataPacket): ClaimedTask {
+  return {
+    taskId: String(row.id),
+    status: row.status,
+    messageType: row.message_type,
+    renderedContent: row.rendered_content,
+    recipients: row.recipients === null ? null : (JSON.parse(row.recipients) as Recipients),
+    retryCount: row.retry_count,
+    maxRetry: row.max_retry,
+    claimToken: row.claim_token,
+    leaseUntil: row.lease_until,
+    nextRetryTime: row.next_retry_time,
+    attempts: row.attempts,
+  }
+}
+
+/** Order of the primary key: ids are numbers in strings. */
+export function compareIds(a: string, b: string): number {
+  return a.length - b.length || (a < b ? -1 : a > b ? 1 : 0)
+}
+
+/** Repeats one autocommitted statement that lost a deadlock. */
+export async function retryingLockConflicts<T>(statement: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await statement()
+    } catch (error) {
+      if (attempt === 8 || !isLockConflict(error)) throw error
+    }
+  }
+}

@@ -1,0 +1,90 @@
+import type { Pool, PoolConnection, ResultSetHeader, RowDataPacket } from 'mysql2/promise'
+import { inTransaction } from '../database/transaction.ts'
+import { needsLossless } from '../templates/lossless-json.ts'
+import type { ValidMessage } from './message-validation.ts'
+import { compareRefs, refsParameter, REFS_TABLE, toDatetimeMs } from './message-ref.ts'
+
+/** A message on its way into the tables, with the job that will carry it (null: nothing to do before `sendAt`). */
+export interface NewMessage extends ValidMessage {
+  acceptedAt: Date
+  createTime: string
+  jobId: string | null
+}
+
+/** new: written now · same: this id with this content was written before · conflict: with other content. */
+export type InsertOutcome = 'new' | 'same' | 'conflict'
+
+/**
+ * Writes messages in one transaction and tells for each whether it was new. Ids must be unique within the list.
+ * When it resolves, the new ones are committed.
+ * @param flushId unique to this call; marks the key rows that it wrote
+ */
+export async function insertMessages(pool: Pool, messages: readonly NewMessage[], flushId: string): Promise<InsertOutcome[]> {
+  const sorted = [...messages].sort(compareRefs)
+  return inTransaction(pool, async (connection) => {
+    const written = await insertKeys(connection, sorted, flushId)
+    if (written === sorted.length) {
+      await insertRows(connection, sorted)
+      return messages.map(() => 'new')
+    }
+    const outcomes = await compareWithExisting(connection, sorted, flushId)
+    const fresh = sorted.filter((message) => outcomes.get(message) === 'new')
+    if (fresh.length > 0) await insertRows(connection, fresh)
+    return messages.map((message) => outcomes.get(message) ?? 'conflict')
+  })
+}
+
+async function insertKeys(connection: PoolConnection, messages: NewMessage[], flushId: string): Promise<number> {
+  const rows = messages.map((m) => [m.tenantId, m.messageId, m.createTime, m.contentHash, flushId])
+  const [result] = await connection.query<ResultSetHeader>(
+    'INSERT IGNORE INTO msg_message_key (tenant_id, message_id, create_time, content_hash, flush_id) VALUES ?',
+    [rows],
+  )
+  return result.affectedRows
+}
+
+async function compareWithExisting(connection: PoolConnection, messages: NewMessage[], flushId: string) {
+  const [rows] = await connection.query<RowDataPacket[]>(
+    `SELECT STRAIGHT_JOIN k.tenant_id, k.message_id, k.content_hash, k.flush_id FROM ${REFS_TABLE}
+     JOIN msg_message_key k ON k.tenant_id = j.t AND k.message_id = j.m`,
+    [refsParameter(messages)],
+  )
+  const existing = new Map(rows.map((row) => [`${row.tenant_id} ${row.message_id}`, row]))
+  return new Map(
+    messages.map((message): [NewMessage, InsertOutcome] => {
+      const row = existing.get(`${message.tenantId} ${message.messageId}`)
+      if (row?.flush_id === flushId) return [message, 'new']
+      return [message, row?.content_hash === message.contentHash ? 'same' : 'conflict']
+    }),
+  )
+}
+
+async function insertRows(connection: PoolConnection, messages: NewMessage[]): Promise<void> {
+  const rows = messages.map((m) => {
+    const exact = needsLossless(m.businessDataText)
+    return [
+      m.messageId,
+      m.tenantId,
+      m.storeId,
+      m.businessType,
+      // The JSON column gets what JSON.parse makes of it: MySQL refuses numbers beyond a double.
+      exact ? JSON.stringify(JSON.parse(m.businessDataText)) : m.businessDataText,
+      exact ? m.businessDataText : null,
+      m.attributesText,
+      m.targetChannels?.join(',') ?? null,
+      m.priority,
+      m.sendAt && toDatetimeMs(m.sendAt),
+      m.expiresAt && toDatetimeMs(m.expiresAt),
+      toDatetimeMs(m.acceptedAt),
+      m.jobId,
+      toDatetimeMs(m.sendAt ?? m.acceptedAt),
+      m.createTime,
+    ]
+  })
+  await connection.query(
+    `INSERT INTO msg_message (message_id, tenant_id, store_id, business_type, business_data, business_data_text, attributes,
+       target_channels, priority, send_at, expires_at, accepted_at, job_id, due_time, create_time) VALUES ?`,
+    [rows],
+  )
+}
+

@@ -1,0 +1,92 @@
+import type { Pool, PoolConnection, RowDataPacket } from 'mysql2/promise'
+import type { MessageStatus, OutcomeCode, TaskStatus } from '../contracts/messages.ts'
+import { compareRefs, type MessageRef, refsParameter, REFS_TABLE } from './message-ref.ts'
+
+/** What the status of a message is derived from, in channel order. */
+export interface TaskState {
+  status: TaskStatus
+  errorCode: OutcomeCode | null
+  resultMessage: string | null
+}
+
+export interface DerivedStatus {
+  status: MessageStatus
+  totalChannels: number
+  successChannels: number
+  failedChannels: number
+  errorCode: OutcomeCode | null
+  errorMessage: string | null
+}
+
+/**
+ * The status of a dispatched message: final once all its tasks are. A failed one carries the code that its tasks share,
+ * else the first in channel order.
+ */
+export function deriveStatus(tasks: readonly TaskState[]): DerivedStatus {
+  const success = tasks.filter((task) => task.status === 'SUCCESS').length
+  const failed = tasks.filter((task) => task.status === 'FAILED')
+  const counts = { totalChannels: tasks.length, successChannels: success, failedChannels: failed.length }
+  if (success + failed.length < tasks.length || tasks.length === 0) {
+    return { status: 'PROCESSING', ...counts, errorCode: null, errorMessage: null }
+  }
+  const first = failed[0]
+  if (!first) return { status: 'SUCCESS', ...counts, errorCode: null, errorMessage: null }
+  return {
+    status: success > 0 ? 'PARTIAL_SUCCESS' : 'FAILED',
+    ...counts,
+    errorCode: first.errorCode,
+    errorMessage: first.resultMessage,
+  }
+}
+
+export interface FinishedMessage extends MessageRef {
+  status: MessageStatus
+}
+
+/**
+ * Derives the status of messages from their tasks and stores it where it has become final. Called after the tasks'
+ * outcomes are committed, so of several writers at least the last one sees all tasks final; writing twice changes nothing.
+ * @param channelOrder position of a channel type among the registered ones
+ * @returns the messages that became final by this call
+ */
+export async function finishMessages(
+  pool: Pool | PoolConnection,
+  refs: readonly MessageRef[],
+  channelOrder: (channelType: string) => number,
+): Promise<FinishedMessage[]> {
+  const [rows] = await pool.query<RowDataPacket[]>(
+    `SELECT STRAIGHT_JOIN k.tenant_id, k.message_id, DATE_FORMAT(k.create_time, '%Y-%m-%d %H:%i:%s') AS create_time,
+       k.channel_type, k.status, k.error_code, k.result_message
+     FROM ${REFS_TABLE} JOIN msg_channel_task k ON k.tenant_id = j.t AND k.message_id = j.m AND k.create_time = j.c`,
+    [refsParameter(refs)],
+  )
+  const byMessage = Map.groupBy(rows, (row) => `${row.tenant_id} ${row.message_id}`)
+  const finished = [...byMessage.values()].flatMap((tasks) => {
+    const ordered = tasks.toSorted((a, b) => channelOrder(a.channel_type) - channelOrder(b.channel_type))
+    const derived = deriveStatus(
+      ordered.map((task) => ({ status: task.status, errorCode: task.error_code, resultMessage: task.result_message })),
+    )
+    const [first] = tasks
+    if (!first || derived.status === 'PROCESSING') return []
+    return [{ tenantId: first.tenant_id, messageId: first.message_id, createTime: first.create_time, ...derived }]
+  })
+  if (finished.length === 0) return []
+  await storeFinal(pool, finished.sort(compareRefs))
+  return finished
+}
+
+async function storeFinal(pool: Pool | PoolConnection, finished: (MessageRef & DerivedStatus)[]): Promise<void> {
+  const parameter = finished.map((m) => [
+    m.tenantId, m.messageId, m.createTime, m.status, m.totalChannels, m.successChannels, m.failedChannels, m.errorCode, m.errorMessage,
+  ])
+  await pool.query(
+    `UPDATE JSON_TABLE(?, '$[*]' COLUMNS (
+       t BIGINT PATH '$[0]', m VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$[1]', c DATETIME PATH '$[2]',
+       status VARCHAR(20) CHARACTER SET ascii COLLATE ascii_bin PATH '$[3]', total INT PATH '$[4]', success INT PATH '$[5]', failed INT PATH '$[6]',
+       code VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$[7]', text VARCHAR(500) PATH '$[8]')) AS j
+     STRAIGHT_JOIN msg_message m ON m.tenant_id = j.t AND m.message_id = j.m AND m.create_time = j.c
+     SET m.status = j.status, m.total_channels = j.total, m.success_channels = j.success, m.failed_channels = j.failed,
+       m.error_code = j.code, m.error_message = j.text, m.due_time = NULL, m.finish_time = COALESCE(m.finish_time, UTC_TIMESTAMP())`,
+    [JSON.stringify(parameter)],
+  )
+}

@@ -1,0 +1,138 @@
+import type { Pool, RowDataPacket } from 'mysql2/promise'
+import type { MessageStatus, TaskStatus } from '../contracts/messages.ts'
+import { retryingLockConflicts } from './claim-tasks.ts'
+import { compareRefs, type MessageRef, refsParameter, REFS_TABLE, toDatetimeMs } from './message-ref.ts'
+
+/** A message that is not final and should have moved by now. */
+export interface OverdueMessage extends MessageRef {
+  rowId: string
+  dueTime: Date
+  status: MessageStatus
+  jobId: string | null
+  priority: number
+  expiresAt: Date | null
+}
+
+/** A task of such a message that is not final. */
+export interface OpenTask extends MessageRef {
+  taskId: string
+  channelType: string
+  configId: string
+  status: TaskStatus
+  generation: number
+  retryCount: number
+  maxRetry: number
+  nextRetryTime: Date | null
+  leaseUntil: Date | null
+}
+
+/** Where the previous page ended. */
+export type OverdueCursor = Pick<OverdueMessage, 'dueTime' | 'rowId'>
+
+/**
+ * A page of messages that are due, longest due first: those without a job by now, the others after a grace.
+ * @param before due before this; null = everything that is not final, whenever it is due
+ * @param graceMs what has a job is left alone for so long
+ */
+export async function findOverdue(
+  pool: Pool,
+  options: { before: Date | null; graceMs: number; limit: number; after: OverdueCursor | null },
+): Promise<OverdueMessage[]> {
+  const { before, graceMs, limit, after } = options
+  const conditions = ['due_time IS NOT NULL']
+  const values: unknown[] = []
+  if (before) {
+    conditions.push('due_time <= ?', '(job_id IS NULL OR due_time <= ?)')
+    values.push(toDatetimeMs(before), toDatetimeMs(new Date(before.getTime() - graceMs)))
+  }
+  if (after) {
+    conditions.push('(due_time > ? OR (due_time = ? AND id > ?))')
+    values.push(toDatetimeMs(after.dueTime), toDatetimeMs(after.dueTime), after.rowId)
+  }
+  const [rows] = await pool.query<RowDataPacket[]>(
+    `SELECT id, tenant_id, message_id, DATE_FORMAT(create_time, '%Y-%m-%d %H:%i:%s') AS create_time, due_time, status, job_id,
+       priority, expires_at
+     FROM msg_message WHERE ${conditions.join(' AND ')} ORDER BY due_time, id LIMIT ?`,
+    [...values, limit],
+  )
+  return rows.map((row) => ({
+    rowId: String(row.id),
+    tenantId: row.tenant_id,
+    messageId: row.message_id,
+    createTime: row.create_time,
+    dueTime: row.due_time,
+    status: row.status,
+    jobId: row.job_id,
+    priority: row.priority,
+    expiresAt: row.expires_at,
+  }))
+}
+
+/** The tasks of these messages that are not final. */
+export async function findOpenTasks(pool: Pool, refs: readonly MessageRef[]): Promise<OpenTask[]> {
+  const [rows] = await pool.query<RowDataPacket[]>(
+    `SELECT STRAIGHT_JOIN k.id, k.tenant_id, k.message_id, DATE_FORMAT(k.create_time, '%Y-%m-%d %H:%i:%s') AS create_time,
+       k.channel_type, k.channel_config_id, k.status, k.generation, k.retry_count, k.max_retry, k.next_retry_time, k.lease_until
+     FROM ${REFS_TABLE} JOIN msg_channel_task k ON k.tenant_id = j.t AND k.message_id = j.m AND k.create_time = j.c
+     WHERE k.status IN ('PENDING', 'SENDING', 'RETRY')`,
+    [refsParameter(refs)],
+  )
+  return rows.map((row) => ({
+    taskId: String(row.id),
+    tenantId: row.tenant_id,
+    messageId: row.message_id,
+    createTime: row.create_time,
+    channelType: row.channel_type,
+    configId: String(row.channel_config_id),
+    status: row.status,
+    generation: row.generation,
+    retryCount: row.retry_count,
+    maxRetry: row.max_retry,
+    nextRetryTime: row.next_retry_time,
+    leaseUntil: row.lease_until,
+  }))
+}
+
+/** Gives PENDING messages the job that will carry them. */
+export async function assignJob(pool: Pool, refs: readonly (MessageRef & { jobId: string })[]): Promise<void> {
+  const parameter = refs.toSorted(compareRefs).map((ref) => [ref.tenantId, ref.messageId, ref.createTime, ref.jobId])
+  await retryingLockConflicts(() =>
+    pool.query(
+      `UPDATE JSON_TABLE(?, '$[*]' COLUMNS (
+         t BIGINT PATH '$[0]', m VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$[1]', c DATETIME PATH '$[2]',
+         job VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$[3]')) AS j
+       STRAIGHT_JOIN msg_message m ON m.tenant_id = j.t AND m.message_id = j.m AND m.create_time = j.c
+       SET m.job_id = j.job WHERE m.status = 'PENDING'`,
+      [JSON.stringify(parameter)],
+    ),
+  )
+}
+
+/** Notes that these tasks get a job of the next generation. */
+export async function raiseGeneration(pool: Pool, tasks: readonly Pick<OpenTask, 'taskId' | 'createTime' | 'generation'>[]): Promise<void> {
+  const parameter = tasks
+    .toSorted((a, b) => a.taskId.length - b.taskId.length || (a.taskId < b.taskId ? -1 : 1))
+    .map((task) => [task.taskId, task.createTime, task.generation + 1])
+  await retryingLockConflicts(() =>
+    pool.query(
+      `UPDATE JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$[0]', c DATETIME PATH '$[1]', generation INT PATH '$[2]')) AS j
+       STRAIGHT_JOIN msg_channel_task k ON k.id = j.id AND k.create_time = j.c SET k.generation = j.generation`,
+      [JSON.stringify(parameter)],
+    ),
+  )
+}
+
+/** Moves the next look at messages that are not final. */
+export async function lookAgainAt(pool: Pool, refs: readonly (MessageRef & { at: Date })[]): Promise<void> {
+  const parameter = refs.toSorted(compareRefs).map((ref) => [ref.tenantId, ref.messageId, ref.createTime, toDatetimeMs(ref.at)])
+  await retryingLockConflicts(() =>
+    pool.query(
+      `UPDATE JSON_TABLE(?, '$[*]' COLUMNS (
+         t BIGINT PATH '$[0]', m VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$[1]', c DATETIME PATH '$[2]',
+         due DATETIME(3) PATH '$[3]')) AS j
+       STRAIGHT_JOIN msg_message m ON m.tenant_id = j.t AND m.message_id = j.m AND m.create_time = j.c
+       SET m.due_time = j.due WHERE m.due_time IS NOT NULL`,
+      [JSON.stringify(parameter)],
+    ),
+  )
+}

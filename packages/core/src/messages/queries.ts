@@ -1,0 +1,140 @@
+import type { Pool, RowDataPacket } from 'mysql2/promise'
+import type { MessageDetail, MessageFilters, MessageSummary, MessageTrace, TaskDetail, TraceAttempt, TraceStep } from '../contracts/messages.ts'
+import type { Page } from '../contracts/pages.ts'
+import { parseLossless } from '../templates/lossless-json.ts'
+import { toDatetime } from './message-ref.ts'
+
+/** One message of a tenant with its tasks; undefined where the tenant has none of that id. */
+export async function findMessage(pool: Pool, tenantId: string, messageId: string): Promise<MessageDetail | undefined> {
+  const [[row], tasks] = await Promise.all([messageRows(pool, tenantId, messageId), taskRows(pool, tenantId, messageId)])
+  if (!row) return undefined
+  return { ...toSummary(row, tasks), tasks: tasks.map(toTask) }
+}
+
+/** How a message went, step by step and attempt by attempt. */
+export async function findTrace(pool: Pool, tenantId: string, messageId: string): Promise<MessageTrace | undefined> {
+  const [[row], tasks] = await Promise.all([messageRows(pool, tenantId, messageId), taskRows(pool, tenantId, messageId)])
+  if (!row) return undefined
+  const accepted: TraceStep = { step: 'accepted', at: row.accepted_at.toISOString(), durationMs: 0, outcome: 'ok' }
+  return {
+    messageId,
+    steps: [accepted, ...parsed<TraceStep>(row.steps)],
+    tasks: tasks.map((task) => ({
+      taskId: String(task.id),
+      channelType: task.channel_type,
+      attempts: parsed<TraceAttempt>(task.attempts),
+    })),
+  }
+}
+
+/** A tenant's messages by the filters, newest first. */
+export async function listMessages(pool: Pool, tenantId: string, filters: MessageFilters): Promise<Page<MessageSummary>> {
+  const { page = 1, pageSize = 20 } = filters
+  const { where, values } = conditions(tenantId, filters)
+  const [[counted], [rows]] = await Promise.all([
+    pool.query<RowDataPacket[]>(`SELECT COUNT(*) AS total FROM msg_message m WHERE ${where}`, values),
+    pool.query<RowDataPacket[]>(
+      `SELECT m.* FROM msg_message m WHERE ${where} ORDER BY m.create_time DESC, m.id DESC LIMIT ? OFFSET ?`,
+      [...values, pageSize, (page - 1) * pageSize],
+    ),
+  ])
+  return { total: Number(counted[0]?.total ?? 0), page, pageSize, items: rows.map((row) => toSummary(row)) }
+}
+
+function conditions(tenantId: string, filters: MessageFilters) {
+  const where = ['m.tenant_id = ?']
+  const values: unknown[] = [tenantId]
+  const add = (condition: string, value: unknown) => {
+    where.push(condition)
+    values.push(value)
+  }
+  if (filters.status) add('m.status = ?', filters.status)
+  if (filters.businessType) add('m.business_type = ?', filters.businessType)
+  if (filters.storeId) add('m.store_id = ?', filters.storeId)
+  if (filters.createdFrom) add('m.create_time >= ?', toDatetime(new Date(filters.createdFrom)))
+  if (filters.createdTo) add('m.create_time < ?', toDatetime(new Date(filters.createdTo)))
+  if (filters.channelType) {
+    add(
+      `EXISTS (SELECT 1 FROM msg_channel_task k WHERE k.tenant_id = m.tenant_id AND k.message_id = m.message_id
+         AND k.create_time = m.create_time AND k.channel_type = ?)`,
+      filters.channelType,
+    )
+  }
+  return { where: where.join(' AND '), values }
+}
+
+/** The key table leads to the partition, so that one of them is read instead of all. */
+async function messageRows(pool: Pool, tenantId: string, messageId: string): Promise<RowDataPacket[]> {
+  const [rows] = await pool.query<RowDataPacket[]>(
+    `SELECT m.* FROM msg_message_key x STRAIGHT_JOIN msg_message m
+       ON m.tenant_id = x.tenant_id AND m.message_id = x.message_id AND m.create_time = x.create_time
+     WHERE x.tenant_id = ? AND x.message_id = ?`,
+    [tenantId, messageId],
+  )
+  return rows
+}
+
+async function taskRows(pool: Pool, tenantId: string, messageId: string): Promise<RowDataPacket[]> {
+  const [rows] = await pool.query<RowDataPacket[]>(
+    `SELECT k.* FROM msg_message_key x STRAIGHT_JOIN msg_channel_task k
+       ON k.tenant_id = x.tenant_id AND k.message_id = x.message_id AND k.create_time = x.create_time
+     WHERE x.tenant_id = ? AND x.message_id = ? ORDER BY k.id`,
+    [tenantId, messageId],
+  )
+  return rows
+}
+
+/** @param tasks where given, the counts of a message under way are theirs: the row gets its own when it is final */
+function toSummary(row: RowDataPacket, tasks?: readonly RowDataPacket[]): MessageSummary {
+  const counts = tasks && row.finish_time === null ? countTasks(tasks) : undefined
+  return {
+    id: String(row.id),
+    messageId: row.message_id,
+    tenantId: String(row.tenant_id),
+    storeId: row.store_id === null ? null : String(row.store_id),
+    businessType: row.business_type,
+    businessData: parseLossless(row.business_data_text ?? row.business_data) as Record<string, unknown>,
+    targetChannels: row.target_channels?.split(',') ?? null,
+    attributes: row.attributes === null ? null : (parseLossless(row.attributes) as Record<string, unknown>),
+    status: row.status,
+    errorCode: row.error_code,
+    errorMessage: row.error_message,
+    totalChannels: row.total_channels,
+    successChannels: counts?.success ?? row.success_channels,
+    failedChannels: counts?.failed ?? row.failed_channels,
+    createTime: row.create_time.toISOString(),
+    updateTime: row.update_time.toISOString(),
+    finishTime: row.finish_time?.toISOString() ?? null,
+  }
+}
+
+function countTasks(tasks: readonly RowDataPacket[]) {
+  const count = (status: string) => tasks.filter((task) => task.status === status).length
+  return { success: count('SUCCESS'), failed: count('FAILED') }
+}
+
+function toTask(row: RowDataPacket): TaskDetail {
+  return {
+    id: String(row.id),
+    messageId: row.message_id,
+    channelType: row.channel_type,
+    channelConfigId: String(row.channel_config_id),
+    messageType: row.message_type,
+    renderedContent: row.rendered_content,
+    status: row.status,
+    retryCount: row.retry_count,
+    maxRetry: row.max_retry,
+    nextRetryTime: row.next_retry_time?.toISOString() ?? null,
+    errorCode: row.error_code,
+    resultMessage: row.result_message,
+    thirdPartyResponse: row.third_party_response,
+    providerMessageId: row.provider_message_id,
+    createTime: row.create_time.toISOString(),
+    updateTime: row.update_time.toISOString(),
+    finishTime: row.finish_time?.toISOString() ?? null,
+  }
+}
+
+function parsed<T>(json: string | null): T[] {
+  return json === null ? [] : (JSON.parse(json) as T[])
+}

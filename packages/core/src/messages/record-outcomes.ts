@@ -1,0 +1,62 @@
+import type { Pool } from 'mysql2/promise'
+import type { OutcomeCode, TraceAttempt } from '../contracts/messages.ts'
+import { compareIds, retryingLockConflicts, type TaskRef } from './claim-tasks.ts'
+import { toDatetime } from './message-ref.ts'
+
+/** What an attempt led to. */
+export interface TaskOutcome extends TaskRef {
+  /** The claim of the attempt; null ends a task that nobody is sending (expired while it waited, cancelled). */
+  token: string | null
+  status: 'SUCCESS' | 'FAILED' | 'RETRY' | 'PENDING'
+  /** Retries used so far, this outcome included. */
+  retryCount: number
+  nextRetryTime: Date | null
+  errorCode: OutcomeCode | null
+  resultMessage: string | null
+  thirdPartyResponse: string | null
+  providerMessageId: string | null
+  /** The attempts so far, oldest first; null leaves them as they are. */
+  attempts: TraceAttempt[] | null
+}
+
+/** The columns hold 64 KiB; more than this of a provider's answer helps nobody. */
+const MAX_RESPONSE = 4_000
+const MAX_ATTEMPTS_KEPT = 50
+
+/**
+ * Records outcomes in one statement. An outcome counts only for the holder of the claim: an attempt that was given up
+ * meanwhile changes nothing.
+ */
+export async function recordOutcomes(pool: Pool, outcomes: readonly TaskOutcome[]): Promise<void> {
+  const now = toDatetime(new Date())
+  const parameter = JSON.stringify(
+    outcomes
+      .toSorted((a, b) => compareIds(a.taskId, b.taskId))
+      .map((outcome) => [
+        outcome.taskId,
+        outcome.createTime,
+        outcome.token,
+        outcome.status,
+        outcome.retryCount,
+        outcome.nextRetryTime && toDatetime(outcome.nextRetryTime),
+        outcome.errorCode,
+        outcome.resultMessage,
+        outcome.thirdPartyResponse?.slice(0, MAX_RESPONSE) ?? null,
+        outcome.providerMessageId?.slice(0, 128) ?? null,
+        outcome.attempts && JSON.stringify(outcome.attempts.slice(-MAX_ATTEMPTS_KEPT)),
+        outcome.status === 'SUCCESS' || outcome.status === 'FAILED' ? now : null,
+      ]),
+  )
+  await retryingLockConflicts(() => pool.query(RECORD, [parameter]))
+}
+
+const RECORD = `UPDATE JSON_TABLE(?, '$[*]' COLUMNS (
+    id BIGINT PATH '$[0]', c DATETIME PATH '$[1]', token VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$[2]',
+    status VARCHAR(20) CHARACTER SET ascii COLLATE ascii_bin PATH '$[3]', retries INT PATH '$[4]', next DATETIME PATH '$[5]',
+    code VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$[6]', text VARCHAR(500) PATH '$[7]', response TEXT PATH '$[8]',
+    provider_id VARCHAR(128) PATH '$[9]', attempts TEXT PATH '$[10]', finish DATETIME PATH '$[11]')) AS j
+  STRAIGHT_JOIN msg_channel_task k ON k.id = j.id AND k.create_time = j.c
+  SET k.status = j.status, k.retry_count = j.retries, k.next_retry_time = j.next, k.error_code = j.code, k.result_message = j.text,
+    k.third_party_response = COALESCE(j.response, k.third_party_response), k.provider_message_id = j.provider_id,
+    k.attempts = COALESCE(j.attempts, k.attempts), k.finish_time = j.finish, k.claim_token = NULL, k.lease_until = NULL
+  WHERE (j.token IS NULL AND k.status IN ('PENDING', 'RETRY')) OR (k.status = 'SENDING' AND k.claim_token = j.token)`

@@ -1,0 +1,68 @@
+import type { JobsOptions } from 'bullmq'
+
+/** Data of a pipeline job: what one group commit accepted of one tenant. Ids only; the content stays in MySQL. */
+export interface PipelineJob {
+  tenantId: string
+  /** [messageId, createTime] of each message. */
+  messages: [messageId: string, createTime: string][]
+}
+
+/** Data of a channel job: one task. */
+export interface ChannelJob {
+  tenantId: string
+  messageId: string
+  channelType: string
+  taskId: string
+  /** The task's and its message's `create_time`, which names the partition. */
+  createTime: string
+  configId: string
+  /** Epoch ms after which the task must not be sent any more. */
+  expiresAt?: number
+}
+
+/** Finished jobs are kept only for people who look into the queue; nothing reads them. */
+const KEPT_FOR_PEOPLE = { removeOnComplete: { count: 100 }, removeOnFail: { count: 1000 } }
+
+/** A fault of the system (database away …) repeats the job for as long as it takes; the reconciler watches besides. */
+export const PIPELINE_JOB_OPTIONS: JobsOptions = {
+  ...KEPT_FOR_PEOPLE,
+  attempts: 1_000_000,
+  backoff: { type: 'fixed', delay: 2_000 },
+  stackTraceLimit: 1,
+  keepLogs: 10,
+}
+
+/** 0 comes first for callers; BullMQ takes 0 for "before all others", so levels start at 1. */
+export function bullPriority(priority: number): number {
+  return priority + 1
+}
+
+/** A task's job: a new generation has a new id, so that an old job kept for people does not stand in its way. */
+export function channelJobId(taskId: string, generation: number): string {
+  return `t${taskId}-${generation}`
+}
+
+/**
+ * Options of a task's job; BullMQ retries with its exponential backoff.
+ * @param retries how many retries are left, the first after `initialDelayMs`, doubling
+ * @param delayMs not before
+ */
+export function channelJobOptions(job: {
+  taskId: string
+  generation: number
+  priority: number
+  retries: number
+  initialDelayMs: number
+  delayMs: number
+}): JobsOptions {
+  return {
+    ...KEPT_FOR_PEOPLE,
+    jobId: channelJobId(job.taskId, job.generation),
+    attempts: job.retries + 1,
+    backoff: { type: 'exponential', delay: job.initialDelayMs },
+    delay: Math.max(0, job.delayMs),
+    priority: bullPriority(job.priority),
+    stackTraceLimit: 1,
+    keepLogs: 10,
+  }
+}

@@ -1,0 +1,9 @@
+/** The queue that carries accepted messages through the pipeline. */
+export const PIPELINE_QUEUE = 'pipeline'
+/** The queue of the job schedulers. */
+export const SCHEDULED_QUEUE = 'scheduled'
+
+/** A channel's own queue: `channel.DINGTALK`. */
+export function channelQueue(channelType: string): string {
+  return `channel.${channelType}`
+}

@@ -1,0 +1,60 @@
+import { Queue } from 'bullmq'
+import type { Env } from '../settings/env.ts'
+import { channelQueue, PIPELINE_QUEUE, SCHEDULED_QUEUE } from './names.ts'
+import type { RedisConnection } from './redis.ts'
+
+export interface Queues {
+  pipeline: Queue
+  scheduled: Queue
+  /** The queue of a channel type. */
+  channel(channelType: string): Queue
+  all(): Queue[]
+  close(): Promise<void>
+}
+
+/**
+ * On a Redis Cluster all keys of one queue must lie in one slot; a hash tag per queue spreads the queues.
+ * @returns BullMQ's `prefix` for a queue
+ */
+export function queuePrefix(env: Pick<Env, 'queuePrefix' | 'redisClusterNodes'>, queue: string): string {
+  return env.redisClusterNodes.length > 0 ? `{${env.queuePrefix.replaceAll(/[{}]/g, '')}:${queue}}` : env.queuePrefix
+}
+
+/**
+ * The producer side of every queue.
+ * @param connection shared by all of them; a fail-fast one where requests wait for it
+ * @param onError BullMQ reports connection trouble here
+ */
+export function createQueues(
+  env: Pick<Env, 'queuePrefix' | 'redisClusterNodes'>,
+  connection: RedisConnection,
+  onError: (error: Error) => void,
+): Queues {
+  const queues = new Map<string, Queue>()
+  const queue = (name: string): Queue => {
+    let found = queues.get(name)
+    if (!found) {
+      found = new Queue(name, {
+        connection,
+        prefix: queuePrefix(env, name),
+        // Waiting for a connection is the caller's decision, made by the kind of connection.
+        skipWaitingForReady: true,
+        // The check asks Redis once, and a queue whose question was refused stays unusable for good.
+        skipVersionCheck: true,
+        streams: { events: { maxLen: 1000 } },
+      })
+      found.on('error', onError)
+      queues.set(name, found)
+    }
+    return found
+  }
+  return {
+    pipeline: queue(PIPELINE_QUEUE),
+    scheduled: queue(SCHEDULED_QUEUE),
+    channel: (channelType) => queue(channelQueue(channelType)),
+    all: () => [...queues.values()],
+    async close() {
+      await Promise.all([...queues.values()].map((each) => each.close()))
+    },
+  }
+}

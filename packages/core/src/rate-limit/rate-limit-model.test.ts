@@ -1,0 +1,129 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import fc from 'fast-check'
+import { Redis } from 'ioredis'
+import { afterAll, expect, it } from 'vitest'
+import { encodeBatch, type Operation, type RateLimit } from './operations.ts'
+import { createRateLimitModel, type ModelAnswer } from './rate-limit-model.ts'
+import { runScript } from './script.ts'
+
+const redis = new Redis(process.env.REDIS_URL ?? '')
+afterAll(() => redis.quit())
+
+/** An operation as generated: which config and member it means is settled when the configs are known. */
+interface Step {
+  name: Operation['name']
+  member: string
+  configs: number[]
+  cut: number
+  defer: boolean[]
+}
+
+const step: fc.Arbitrary<Step> = fc.record({
+  name: fc.constantFrom('reserve', 'reserve', 'reserve', 'start', 'start', 'start', 'settle', 'release', 'snapshot'),
+  member: fc.integer({ min: 0, max: 25 }).map((number) => `member-${number}`),
+  configs: fc.shuffledSubarray([0, 1, 2], { minLength: 1 }),
+  cut: fc.integer({ min: 1, max: 3 }),
+  defer: fc.array(fc.boolean(), { minLength: 3, maxLength: 3 }),
+})
+const limits = fc.array(
+  fc.record({ count: fc.integer({ min: 1, max: 6 }), windowMs: fc.integer({ min: 5, max: 80 }) }),
+  {
+    minLength: 3,
+    maxLength: 3,
+  },
+)
+const batches = fc.array(
+  fc.record({ steps: fc.array(step, { minLength: 1, maxLength: 12 }), pauseMs: fc.nat({ max: 25 }) }),
+  {
+    minLength: 5,
+    maxLength: 20,
+  },
+)
+
+/** A row of the script in the model's words. */
+function decode(operation: Operation, row: number[], configIds: string[]): ModelAnswer {
+  const [first = -1, second = -1, third = -1, fourth = -1] = row
+  switch (operation.name) {
+    case 'reserve': {
+      const configId = configIds[first - 1]
+      return configId ? { reserved: true, configId, slotAt: second } : { reserved: false, freeAt: second }
+    }
+    case 'start':
+      return first === 1 ? { go: true, bucket: second } : { go: false, slotAt: second }
+    case 'snapshot':
+      return { used: first, reserved: second, room: third, nextFreeAt: fourth }
+    case 'release':
+      return { released: first === 1 }
+    case 'settle':
+      return { settled: first === 1 }
+  }
+}
+
+function askModel(model: ReturnType<typeof createRateLimitModel>, now: number, operation: Operation): ModelAnswer {
+  switch (operation.name) {
+    case 'reserve':
+      return model.reserve(now, operation)
+    case 'start':
+      return model.start(now, operation.member, operation.limit)
+    case 'settle':
+      model.settle(now, operation.limit, operation.bucket)
+      return { settled: true }
+    case 'release':
+      return { released: model.release(now, operation.member, operation.limit) }
+    case 'snapshot':
+      return model.snapshot(now, operation.limit)
+  }
+}
+
+function operationOf(
+  { name, member, configs, cut, defer }: Step,
+  all: RateLimit[],
+  flying: Flying[],
+): Operation | undefined {
+  const chosen = configs.flatMap((index) => all[index] ?? [])
+  const [limit] = chosen
+  if (!limit) return undefined
+  if (name === 'reserve') {
+    const candidates = chosen.map((each, index) => ({
+      ...each,
+      policy: defer[index] ? ('DEFER' as const) : ('REJECT' as const),
+    }))
+    return { name, member, groups: [candidates.slice(0, cut), candidates.slice(cut)] }
+  }
+  if (name === 'settle') {
+    const flight = flying.shift()
+    return flight && { name, ...flight }
+  }
+  return name === 'snapshot' ? { name, limit } : { name, member, limit }
+}
+
+interface Flying {
+  limit: RateLimit
+  bucket: number
+}
+
+it('answers as the plain model does, whatever is asked and whenever', async () => {
+  await fc.assert(
+    fc.asyncProperty(limits, batches, fc.constantFrom(10, 40), async (sizes, plan, maxCallMs) => {
+      const prefix = `{model-${randomUUID()}}`
+      const all = sizes.map((size, index) => ({ ...size, configId: `${index}` }))
+      const model = createRateLimitModel(maxCallMs)
+      const flying: Flying[] = []
+      for (const { steps, pauseMs } of plan) {
+        const operations = steps.flatMap((each) => operationOf(each, all, flying) ?? [])
+        const { keys, request, configIds } = encodeBatch(operations, prefix, maxCallMs)
+        const { now, answers } = await runScript(redis, keys, request)
+        operations.forEach((operation, index) => {
+          const answer = decode(operation, answers[index] ?? [], configIds)
+          expect(answer, JSON.stringify(operation)).toEqual(askModel(model, now, operation))
+          if (operation.name === 'start' && typeof answer.bucket === 'number') {
+            flying.push({ limit: operation.limit, bucket: answer.bucket })
+          }
+        })
+        await sleep(pauseMs)
+      }
+    }),
+    { numRuns: 25 },
+  )
+})

@@ -1,0 +1,145 @@
+import { createBatcher } from '../messages/batcher.ts'
+import type { RedisConnection } from '../queues/redis.ts'
+import { checkLimit, encodeBatch, type Operation, type RateLimit, type ReserveRequest } from './operations.ts'
+import { runScript } from './script.ts'
+
+/** Operations of one script call: Redis is busy for some milliseconds at most. */
+const MAX_BATCH = 500
+/** The longest provider call: the default of SEND_TIMEOUT_MS. */
+const MAX_CALL_MS = 10_000
+
+export interface RateLimiterOptions {
+  redis: RedisConnection
+  /** Start of every key; holds a hash tag, so that a Redis Cluster keeps them together: `{mc-rate}`. */
+  keyPrefix: string
+  /** The longest that one provider call can take, with its connection set-up. The same in every process. */
+  maxCallMs?: number
+  /** Hears of a `settle` that failed; the start then counts from its beginning (a short window: for `maxCallMs` more). */
+  onSettleError(error: unknown, limit: RateLimit): void
+}
+
+/** Times are epoch ms of Redis's clock; `now` is that clock at the answer: a delay is `slotAt - now`. */
+export type Reservation =
+  | { reserved: true; configId: string; slotAt: number; now: number }
+  | { reserved: false; freeAt: number; now: number }
+
+/** A start that may go; handed to `settle` when the provider has answered. */
+export interface Started {
+  go: true
+  now: number
+  limit: RateLimit
+  bucket: number
+  /** Until when, on performance.now()'s clock, the end of the call is in the same bucket as the start. */
+  bucketEndsAt: number
+}
+
+export type RateLimitStart = Started | { go: false; slotAt: number; now: number }
+
+/** A config's limit now: `used` has started within the window, `reserved` waits in line. */
+export interface RateUsage {
+  configId: string
+  used: number
+  reserved: number
+  room: number
+  nextFreeAt: number
+  now: number
+}
+
+export interface RateLimiter {
+  /**
+   * Reserves a slot: now, on the first group with room (in a pool: where there is most); else, for later, at the end of the
+   * line of the first `DEFER` candidate; else none, and `freeAt` tells when a slot would get free. Asked again by the same
+   * member: the same answer.
+   */
+  reserve(request: ReserveRequest): Promise<Reservation>
+  /** Several reservations (a message's channels) by one call. */
+  reserveAll(requests: readonly ReserveRequest[]): Promise<Reservation[]>
+  /**
+   * Asked just before the provider is called. `go`: call now. Else come back at `slotAt`: the reservation is for later, or
+   * others started meanwhile. Without a reservation (a retry) it takes room that nobody waits for, or a place in the line.
+   */
+  start(member: string, limit: RateLimit): Promise<RateLimitStart>
+  /** When the call is over, however it ended: lets the start count from now. Not awaited; errors go to `onSettleError`. */
+  settle(started: Started): void
+  /** Gives a reservation back. @returns whether there was one */
+  release(member: string, limit: RateLimit): Promise<boolean>
+  snapshot(limits: readonly RateLimit[]): Promise<RateUsage[]>
+  /** Resolves when nothing is under way any more. */
+  drain(): Promise<void>
+}
+
+interface Answer {
+  now: number
+  row: number[]
+  configIds: string[]
+  /** performance.now() before the script was sent: no later than `now`. */
+  askedAt: number
+}
+
+/**
+ * Rate limits shared by all processes that use the same Redis and prefix, exact under concurrency (rate-limit.lua tells why).
+ * What arrives while a call to Redis is under way goes with the next one. Every promise rejects when Redis fails: a system
+ * fault, nothing is known of the operation then (asking again is safe and at worst counts a start twice).
+ *
+ * A changed `count` holds at once, for the log that is there. Another `windowMs` begins a log and a line of its own: what was
+ * started before the change counts no more, who waits in the old line gets a place in the new one when it asks.
+ */
+export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
+  const { redis, keyPrefix, maxCallMs = MAX_CALL_MS, onSettleError } = options
+  const batcher = createBatcher<Operation, Answer>({ maxItems: MAX_BATCH, flush })
+
+  async function flush(operations: Operation[]): Promise<Answer[]> {
+    const { keys, request, configIds } = encodeBatch(operations, keyPrefix, maxCallMs)
+    const askedAt = performance.now()
+    const { now, answers } = await runScript(redis, keys, request)
+    return answers.map((row) => ({ now, row, configIds, askedAt }))
+  }
+
+  async function reserve({ member, groups }: ReserveRequest): Promise<Reservation> {
+    const candidates = groups.flat()
+    if (candidates.length === 0) throw new RangeError(`no candidate to reserve for ${member}`)
+    candidates.forEach(checkLimit)
+    const { now, row, configIds } = await batcher.add({ name: 'reserve', member, groups })
+    const [config = 0, time = now] = row
+    const configId = configIds[config - 1]
+    return configId === undefined
+      ? { reserved: false, freeAt: time, now }
+      : { reserved: true, configId, slotAt: time, now }
+  }
+
+  async function start(member: string, limit: RateLimit): Promise<RateLimitStart> {
+    checkLimit(limit)
+    const { now, row, askedAt } = await batcher.add({ name: 'start', member, limit })
+    const [go, second = now, bucketEnd = now] = row
+    if (go !== 1) return { go: false, slotAt: second, now }
+    return { go: true, now, limit, bucket: second, bucketEndsAt: askedAt + bucketEnd - now }
+  }
+
+  function settle({ limit, bucket, bucketEndsAt }: Started): void {
+    // A short window's start is a flight until it is settled (rate-limit.lua): there nothing can be skipped.
+    const alreadyThere = limit.windowMs > 2 * maxCallMs && performance.now() < bucketEndsAt
+    if (alreadyThere) return
+    batcher.add({ name: 'settle', limit, bucket }).catch((error: unknown) => onSettleError(error, limit))
+  }
+
+  async function snapshot(limit: RateLimit): Promise<RateUsage> {
+    checkLimit(limit)
+    const { now, row } = await batcher.add({ name: 'snapshot', limit })
+    const [used = 0, reserved = 0, room = 0, nextFreeAt = now] = row
+    return { configId: limit.configId, used, reserved, room, nextFreeAt, now }
+  }
+
+  return {
+    reserve,
+    reserveAll: (requests) => Promise.all(requests.map(reserve)),
+    start,
+    settle,
+    async release(member, limit) {
+      checkLimit(limit)
+      const { row } = await batcher.add({ name: 'release', member, limit })
+      return row[0] === 1
+    },
+    snapshot: (limits) => Promise.all(limits.map(snapshot)),
+    drain: () => batcher.drain(),
+  }
+}

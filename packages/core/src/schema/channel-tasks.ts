@@ -1,0 +1,45 @@
+import { index, int, mysqlTable, primaryKey, text, uniqueIndex, varchar } from 'drizzle-orm/mysql-core'
+import { asciiBin, autoId, bigintString, datetimeMs, datetimeSeconds, stampedSeconds } from './columns.ts'
+
+/** One channel's share of a message. `create_time` is its message's, so that both lie in the same monthly partition. */
+export const channelTasks = mysqlTable(
+  'msg_channel_task',
+  {
+    id: autoId(),
+    tenantId: bigintString('tenant_id').notNull(),
+    messageId: asciiBin('message_id', { length: 64 }).notNull(),
+    channelType: asciiBin('channel_type', { length: 32 }).notNull(),
+    /** 0 where the channel was asked for but has no config. */
+    channelConfigId: bigintString('channel_config_id').notNull(),
+    messageType: asciiBin('message_type', { length: 32 }),
+    renderedContent: text('rendered_content'),
+    /** Whom the task is for, resolved: JSON of channels/adapter.ts Recipients. */
+    recipients: text('recipients'),
+    status: varchar('status', { length: 20 }).notNull().default('PENDING'),
+    retryCount: int('retry_count').default(0),
+    maxRetry: int('max_retry').default(3),
+    nextRetryTime: datetimeSeconds('next_retry_time'),
+    errorCode: asciiBin('error_code', { length: 32 }),
+    resultMessage: varchar('result_message', { length: 500 }),
+    thirdPartyResponse: text('third_party_response'),
+    providerMessageId: varchar('provider_message_id', { length: 128 }),
+    /** Raised each time the task gets a new job; part of the job's id, so that an old job never answers for a new one. */
+    generation: int('generation').notNull().default(0),
+    /** Who is sending right now; an outcome is recorded only by the holder. */
+    claimToken: asciiBin('claim_token', { length: 64 }),
+    /** Until when the sender may be at it; afterwards whether the message arrived cannot be known. */
+    leaseUntil: datetimeMs('lease_until'),
+    /** JSON, one entry per attempt, for GET …/trace. */
+    attempts: text('attempts'),
+    createTime: stampedSeconds('create_time'),
+    updateTime: stampedSeconds('update_time'),
+    finishTime: datetimeSeconds('finish_time'),
+  },
+  (table) => [
+    primaryKey({ columns: [table.id, table.createTime] }),
+    uniqueIndex('uk_task').on(table.tenantId, table.messageId, table.channelType, table.channelConfigId, table.createTime),
+    index('ix_tenant_channel').on(table.tenantId, table.channelType, table.createTime),
+  ],
+)
+
+export type ChannelTaskRow = typeof channelTasks.$inferSelect

@@ -1,0 +1,62 @@
+import { index, int, mediumtext, mysqlTable, primaryKey, text, tinyint, uniqueIndex, varchar } from 'drizzle-orm/mysql-core'
+import { asciiBin, autoId, bigintString, datetimeMs, datetimeSeconds, jsonText, stampedSeconds } from './columns.ts'
+
+/** One accepted message. Partitioned by month of `create_time` (the SQL migration says how; Drizzle does not know partitions). */
+export const messages = mysqlTable(
+  'msg_message',
+  {
+    id: autoId(),
+    messageId: asciiBin('message_id', { length: 64 }).notNull(),
+    tenantId: bigintString('tenant_id').notNull(),
+    storeId: bigintString('store_id'),
+    businessType: varchar('business_type', { length: 64 }).notNull(),
+    businessData: jsonText('business_data').notNull(),
+    /** The text as it was sent, where the JSON type would change a number (more than 64 bits, 99.00); else NULL. */
+    businessDataText: mediumtext('business_data_text'),
+    attributes: mediumtext('attributes'),
+    targetChannels: varchar('target_channels', { length: 255 }),
+    status: varchar('status', { length: 20 }).notNull().default('PENDING'),
+    errorCode: asciiBin('error_code', { length: 32 }),
+    errorMessage: varchar('error_message', { length: 500 }),
+    totalChannels: int('total_channels').default(0),
+    successChannels: int('success_channels').default(0),
+    failedChannels: int('failed_channels').default(0),
+    priority: tinyint('priority').notNull().default(5),
+    sendAt: datetimeMs('send_at'),
+    expiresAt: datetimeMs('expires_at'),
+    acceptedAt: datetimeMs('accepted_at').notNull(),
+    /** The queue job that carries the message through the pipeline; the reconciler asks whether it still exists. */
+    jobId: asciiBin('job_id', { length: 64 }),
+    /** When the system must have acted on the message next; NULL once it is final. Served by ix_due for the reconciler. */
+    dueTime: datetimeMs('due_time'),
+    /** What each pipeline step did and when: JSON for GET …/trace. */
+    steps: text('steps'),
+    createTime: stampedSeconds('create_time'),
+    updateTime: stampedSeconds('update_time'),
+    finishTime: datetimeSeconds('finish_time'),
+  },
+  (table) => [
+    primaryKey({ columns: [table.id, table.createTime] }),
+    uniqueIndex('uk_message').on(table.tenantId, table.messageId, table.createTime),
+    index('ix_tenant_time').on(table.tenantId, table.createTime, table.id),
+    index('ix_tenant_status').on(table.tenantId, table.status, table.createTime, table.id),
+    index('ix_due').on(table.dueTime),
+  ],
+)
+
+/** Keeps message ids unique within their tenant across all partitions, and leads from an id to its partition. */
+export const messageKeys = mysqlTable(
+  'msg_message_key',
+  {
+    tenantId: bigintString('tenant_id').notNull(),
+    messageId: asciiBin('message_id', { length: 64 }).notNull(),
+    createTime: stampedSeconds('create_time'),
+    /** SHA-256 over the canonical content, hex: the same id with the same content is a repeated call. */
+    contentHash: asciiBin('content_hash', { length: 64 }).notNull(),
+    /** The group commit that wrote the row: tells a writer which rows of its INSERT IGNORE were new. */
+    flushId: asciiBin('flush_id', { length: 36 }).notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.tenantId, table.messageId] }), index('ix_create_time').on(table.createTime)],
+)
+
+export type MessageRow = typeof messages.$inferSelect

@@ -1,0 +1,59 @@
+import type { Connection, RowDataPacket } from 'mysql2/promise'
+
+/** The tables partitioned by month of `create_time`. */
+export const PARTITIONED_TABLES = ['msg_message', 'msg_channel_task'] as const
+export type PartitionedTable = (typeof PARTITIONED_TABLES)[number]
+
+const CATCH_ALL = 'pmax'
+
+/** First instant (UTC) of the month that lies `offset` months after the one of `date`. */
+export function monthStart(date: Date, offset = 0): Date {
+  return new Date(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + offset, 1))
+}
+
+/** Name of a month's partition: `p202611`. */
+export function partitionName(month: Date): string {
+  return `p${month.toISOString().slice(0, 7).replace('-', '')}`
+}
+
+/** Names of a table's month partitions, oldest first, without the catch-all. */
+export async function listPartitions(connection: Connection, table: PartitionedTable): Promise<string[]> {
+  const [rows] = await connection.query<RowDataPacket[]>(
+    `SELECT PARTITION_NAME AS name FROM information_schema.PARTITIONS
+     WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? ORDER BY PARTITION_ORDINAL_POSITION`,
+    [table],
+  )
+  return rows.map((row) => String(row.name)).filter((name) => name !== CATCH_ALL)
+}
+
+/**
+ * Splits the missing months off the catch-all partition, so that each table has one partition per month from
+ * `monthsBack` before to `monthsAhead` after the month of `now` (UTC). Months older than the oldest existing
+ * partition are not added: partitions only grow at the end. Rows that already lie in the catch-all move along.
+ * @returns the names of the partitions added
+ */
+export async function ensurePartitions(
+  connection: Connection,
+  { now = new Date(), monthsBack = 12, monthsAhead = 3 } = {},
+): Promise<string[]> {
+  const added: string[] = []
+  for (const table of PARTITIONED_TABLES) {
+    const newest = (await listPartitions(connection, table)).at(-1) ?? ''
+    const missing: Date[] = []
+    for (let offset = -monthsBack; offset <= monthsAhead; offset++) {
+      const month = monthStart(now, offset)
+      if (partitionName(month) > newest) missing.push(month)
+    }
+    if (missing.length === 0) continue
+    const parts = missing.map((month) => {
+      const end = monthStart(month, 1).toISOString().slice(0, 10)
+      return `PARTITION ${partitionName(month)} VALUES LESS THAN ('${end}')`
+    })
+    // One statement: either all months exist afterwards or none.
+    await connection.query(
+      `ALTER TABLE ${table} REORGANIZE PARTITION ${CATCH_ALL} INTO (${parts.join(', ')}, PARTITION ${CATCH_ALL} VALUES LESS THAN (MAXVALUE))`,
+    )
+    added.push(...missing.map((month) => `${table}.${partitionName(month)}`))
+  }
+  return added
+}

@@ -1,0 +1,56 @@
+import { type TSchema, Type } from 'typebox'
+import type { Env } from './env.ts'
+
+/** A dynamic setting: declared once, with its schema, default and meaning. */
+export interface SettingDefinition {
+  schema: TSchema
+  description: string
+  /** platform: one value for all tenants, set by the role `platform` only. */
+  scope: 'tenant' | 'platform'
+  /** The value where neither tenant nor platform set one. */
+  fallback(env: Env): unknown
+}
+
+/** Every dynamic setting by its key in `/api/system-configs/{key}`. */
+export const SETTINGS = {
+  timeZone: {
+    schema: Type.String({ format: 'time-zone', examples: ['Asia/Shanghai'] }),
+    description: "IANA zone of the channel configs' time windows",
+    scope: 'tenant',
+    fallback: (env) => env.timeZone,
+  },
+  retryMax: {
+    schema: Type.Integer({ minimum: 0, maximum: 100 }),
+    description: 'Retries after a passing error, where the channel config says nothing',
+    scope: 'tenant',
+    fallback: (env) => env.retryMax,
+  },
+  retryInitialDelayMs: {
+    schema: Type.Integer({ minimum: 1, maximum: 86_400_000 }),
+    description: 'Wait before the first retry in milliseconds; doubles each time',
+    scope: 'tenant',
+    fallback: (env) => env.retryInitialDelayMs,
+  },
+  retentionMonths: {
+    schema: Type.Integer({ minimum: 1, maximum: 120 }),
+    description: 'Months of messages kept',
+    scope: 'platform',
+    fallback: () => 12,
+  },
+  logLevel: {
+    schema: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']),
+    description: 'Least severe level that all processes log',
+    scope: 'platform',
+    fallback: (env) => env.logLevel,
+  },
+} as const satisfies Record<string, SettingDefinition>
+
+export type SettingKey = keyof typeof SETTINGS
+/** The settings of one tenant, resolved. */
+export interface Settings {
+  timeZone: string
+  retryMax: number
+  retryInitialDelayMs: number
+  retentionMonths: number
+  logLevel: string
+}

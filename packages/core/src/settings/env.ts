@@ -1,0 +1,172 @@
+import { isIP } from 'node:net'
+
+/** A bad environment: `message` is one line that names the variable. */
+export class EnvError extends Error {
+  override readonly name = 'EnvError'
+}
+
+export interface EncryptionKey {
+  kid: string
+  /** 32 bytes, AES-256. */
+  key: Buffer
+}
+
+/** Everything the processes read from the environment; `.env.example` describes each variable. */
+export type Env = ReturnType<typeof readEnv>
+
+type Variables = Record<string, string | undefined>
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
+
+/**
+ * Reads and checks the whole environment at once. The only reader of `process.env`.
+ * @throws EnvError naming the first variable that is missing or wrong
+ */
+export function readEnv(variables: Variables = process.env) {
+  const { text, list, integer, oneOf, url, required } = readers(variables)
+  const redisClusterNodes = list('REDIS_CLUSTER_NODES')
+  const redisSentinels = list('REDIS_SENTINELS')
+  const redisElsewhere = redisClusterNodes.length > 0 || redisSentinels.length > 0
+  if (redisSentinels.length > 0) required('REDIS_SENTINEL_NAME')
+  if (!redisElsewhere) required('REDIS_URL')
+
+  return {
+    ...readDatabaseEnv(variables),
+    host: text('HOST') ?? '0.0.0.0',
+    port: integer('PORT', 3000, 0, 65_535),
+    databaseReplicaUrl: url('DATABASE_REPLICA_URL', ['mysql:']),
+    redisUrl: url('REDIS_URL', ['redis:', 'rediss:']),
+    redisClusterNodes,
+    redisSentinels,
+    redisSentinelName: text('REDIS_SENTINEL_NAME'),
+    queuePrefix: text('QUEUE_PREFIX') ?? '{mc}',
+    jwtSecret: text('JWT_SECRET'),
+    jwtPublicKey: text('JWT_PUBLIC_KEY')?.replaceAll('\\n', '\n'),
+    jwtJwksUrl: url('JWT_JWKS_URL', ['https:', 'http:']),
+    jwtIssuer: text('JWT_ISSUER'),
+    jwtAudience: text('JWT_AUDIENCE'),
+    encryptionKeys: encryptionKeys(required('CONFIG_ENCRYPTION_KEYS')),
+    opsUser: text('OPS_USER'),
+    opsPassword: text('OPS_PASSWORD'),
+    metricsToken: text('METRICS_TOKEN'),
+    dingtalkBaseUrl: url('DINGTALK_BASE_URL', ['https:', 'http:']) ?? 'https://oapi.dingtalk.com',
+    dingtalkApiBaseUrl: url('DINGTALK_API_BASE_URL', ['https:', 'http:']) ?? 'https://api.dingtalk.com',
+    wechatWorkBaseUrl: url('WECHAT_WORK_BASE_URL', ['https:', 'http:']) ?? 'https://qyapi.weixin.qq.com',
+    timeZone: timeZone(text('TIME_ZONE') ?? 'Asia/Shanghai'),
+    retryMax: integer('RETRY_MAX', 3, 0, 100),
+    retryInitialDelayMs: integer('RETRY_INITIAL_DELAY_MS', 60_000, 1, 86_400_000),
+    sendTimeoutMs: integer('SEND_TIMEOUT_MS', 10_000, 1, 600_000),
+    workerQueues: list('WORKER_QUEUES'),
+    pipelineConcurrency: integer('PIPELINE_CONCURRENCY', 8, 1, 1000),
+    channelConcurrency: integer('CHANNEL_CONCURRENCY', 64, 1, 10_000),
+    workerMetricsPort: integer('WORKER_METRICS_PORT', 9464, 0, 65_535),
+    channelAdapters: list('CHANNEL_ADAPTERS'),
+    messageHandlers: list('MESSAGE_HANDLERS'),
+    callbackAllowCidrs: list('CALLBACK_ALLOW_CIDRS').map(cidr),
+    logLevel: oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
+    logFile: text('LOG_FILE'),
+    otlpEndpoint: url('OTEL_EXPORTER_OTLP_ENDPOINT', ['https:', 'http:']),
+  }
+}
+
+/**
+ * The part that `npm run migrate` needs, so that it runs without the rest.
+ * @throws EnvError
+ */
+export function readDatabaseEnv(variables: Variables = process.env) {
+  const { text, oneOf, url, required } = readers(variables)
+  required('DATABASE_URL')
+  return {
+    databaseUrl: url('DATABASE_URL', ['mysql:']) ?? '',
+    databaseSsl: oneOf('DATABASE_SSL', ['off', 'required', 'verify'] as const, 'off'),
+    databaseSslCa: text('DATABASE_SSL_CA'),
+  }
+}
+
+/**
+ * The API cannot answer anyone without a way to verify tokens.
+ * @throws EnvError
+ */
+export function requireJwtKey(env: Env): void {
+  if (!env.jwtSecret && !env.jwtPublicKey && !env.jwtJwksUrl) {
+    throw new EnvError('JWT_SECRET is missing: set it, or JWT_PUBLIC_KEY, or JWT_JWKS_URL')
+  }
+  // RFC 7518, 3.2: a key of at least the hash's size must be used with HS256.
+  if (env.jwtSecret && Buffer.byteLength(env.jwtSecret) < 32) {
+    throw new EnvError('JWT_SECRET is too short: HS256 wants at least 32 bytes')
+  }
+}
+
+function readers(variables: Variables) {
+  const text = (name: string): string | undefined => variables[name]?.trim() || undefined
+  const required = (name: string): string => {
+    const value = text(name)
+    if (value === undefined) throw new EnvError(`${name} is missing`)
+    return value
+  }
+  const list = (name: string): string[] =>
+    (text(name) ?? '')
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== '')
+  const integer = (name: string, fallback: number, min: number, max: number): number => {
+    const value = text(name)
+    if (value === undefined) return fallback
+    const number = Number(value)
+    if (!/^\d+$/.test(value) || number < min || number > max) {
+      throw new EnvError(`${name} must be an integer from ${min} to ${max}, not '${value}'`)
+    }
+    return number
+  }
+  const oneOf = <const T extends string>(name: string, allowed: readonly T[], fallback: T): T => {
+    const value = text(name)
+    if (value === undefined) return fallback
+    const found = allowed.find((candidate) => candidate === value)
+    if (found === undefined) throw new EnvError(`${name} must be one of ${allowed.join(', ')}, not '${value}'`)
+    return found
+  }
+  const url = (name: string, protocols: string[]): string | undefined => {
+    const value = text(name)
+    if (value === undefined) return undefined
+    // The value itself is not repeated: URLs carry passwords.
+    if (!URL.canParse(value) || !protocols.includes(new URL(value).protocol)) {
+      throw new EnvError(`${name} must be a URL that begins with ${protocols.map((p) => `${p}//`).join(' or ')}`)
+    }
+    return value
+  }
+  return { text, required, list, integer, oneOf, url }
+}
+
+function encryptionKeys(value: string): EncryptionKey[] {
+  const keys = value.split(',').map((entry) => {
+    const [kid, encoded] = entry.trim().split(':')
+    const key = Buffer.from(encoded ?? '', 'base64')
+    if (!kid || !/^[A-Za-z0-9_-]{1,32}$/.test(kid) || key.length !== 32) {
+      throw new EnvError('CONFIG_ENCRYPTION_KEYS must be kid:base64 of 32 bytes, comma-separated (openssl rand -base64 32)')
+    }
+    return { kid, key }
+  })
+  if (new Set(keys.map(({ kid }) => kid)).size !== keys.length) {
+    throw new EnvError('CONFIG_ENCRYPTION_KEYS names a key id twice')
+  }
+  return keys
+}
+
+function timeZone(value: string): string {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: value })
+  } catch (error) {
+    throw new EnvError(`TIME_ZONE must be an IANA time zone such as Asia/Shanghai, not '${value}'`, { cause: error })
+  }
+  return value
+}
+
+function cidr(value: string): string {
+  const [address = '', bits] = value.split('/')
+  const family = isIP(address)
+  const max = family === 6 ? 128 : 32
+  if (family === 0 || (bits !== undefined && !(Number(bits) >= 0 && Number(bits) <= max))) {
+    throw new EnvError(`CALLBACK_ALLOW_CIDRS must be address ranges such as 10.0.0.0/8, not '${value}'`)
+  }
+  return value
+}

@@ -1,0 +1,81 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+
+export type Metrics = ReturnType<typeof createMetrics>
+
+/** The metrics of one process, in a registry of its own. Names after Prometheus' conventions; labels have few values. */
+export function createMetrics() {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const registers = [registry]
+  return {
+    registry,
+    messagesAccepted: new Counter({
+      name: 'message_center_messages_accepted_total',
+      help: 'Messages committed and answered with 202',
+      registers,
+    }),
+    messagesFinished: new Counter({
+      name: 'message_center_messages_finished_total',
+      help: 'Messages that reached a final status',
+      labelNames: ['status'],
+      registers,
+    }),
+    tasksFinished: new Counter({
+      name: 'message_center_tasks_finished_total',
+      help: 'Channel tasks that reached a final status: success, or the outcome code in lower case',
+      labelNames: ['channel', 'outcome'],
+      registers,
+    }),
+    providerRequest: new Histogram({
+      name: 'message_center_provider_request_seconds',
+      help: 'Duration of one send through a channel adapter: success, or the error class in lower case',
+      labelNames: ['channel', 'outcome'],
+      buckets: SECONDS,
+      registers,
+    }),
+    step: new Histogram({
+      name: 'message_center_step_seconds',
+      help: 'Duration of a pipeline step, its successors not counted',
+      labelNames: ['step'],
+      buckets: SECONDS,
+      registers,
+    }),
+    retries: new Counter({
+      name: 'message_center_retries_total',
+      help: 'Sends that will be tried again after a passing error',
+      labelNames: ['channel'],
+      registers,
+    }),
+    queueJobs: new Gauge({
+      name: 'message_center_queue_jobs',
+      help: 'Jobs in a queue by state',
+      labelNames: ['queue', 'state'],
+      registers,
+    }),
+    queueOldest: new Gauge({
+      name: 'message_center_queue_oldest_seconds',
+      help: 'Age of the oldest job that waits to be processed',
+      labelNames: ['queue'],
+      registers,
+    }),
+    acceptFlush: new Histogram({
+      name: 'message_center_accept_flush_messages',
+      help: 'Messages that shared one group commit',
+      buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500],
+      registers,
+    }),
+    enqueueFailures: new Counter({
+      name: 'message_center_enqueue_failures_total',
+      help: 'Messages or tasks whose job could not be added at once and was left to the reconciler',
+      registers,
+    }),
+    reconciled: new Counter({
+      name: 'message_center_reconciled_total',
+      help: 'Messages and tasks that the reconciler gave a new job',
+      labelNames: ['kind'],
+      registers,
+    }),
+  }
+}

@@ -1,0 +1,45 @@
+import { loadDotEnv } from '../services/dot-env.ts'
+import { killGuarded, stopGuarded } from '../services/guarded-process.ts'
+import { migrateDatabase } from '../services/migration.ts'
+import { say, step } from '../services/progress.ts'
+import { currentRun, describeRun, lockDataDir } from '../services/run-lock.ts'
+import { startServices } from '../services/services.ts'
+import { onShutdownRequest } from '../services/shutdown-request.ts'
+import { dataDir } from '../services/workspace.ts'
+
+/**
+ * `npm run migrate`: the database of DATABASE_URL; without one that of the running `npm start`, or else the one that
+ * `npm start` would use, started for as long as it takes.
+ */
+async function main(): Promise<boolean> {
+  loadDotEnv()
+  const databaseUrl = process.env.DATABASE_URL || currentRun(dataDir)?.databaseUrl
+  if (databaseUrl) return await migrateDatabase(databaseUrl)
+  const locked = lockDataDir(dataDir)
+  if ('running' in locked) throw new Error(`npm start is just coming up (${describeRun(locked.running)})`)
+  try {
+    const services = await step('MySQL', (progress) => startServices({ dataDir, progress, only: ['mysql'] }))
+    const migrated = await migrateDatabase(services.databaseUrl)
+    await services.stop()
+    return migrated
+  } finally {
+    locked.lock.release()
+  }
+}
+
+onShutdownRequest(
+  async (reason) => {
+    await stopGuarded((name) => say(`${reason}: stopping ${name}`))
+    process.exit(1)
+  },
+  () => {
+    killGuarded()
+    process.exit(1)
+  },
+)
+try {
+  process.exitCode = (await main()) ? 0 : 1
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : error}\n`)
+  process.exitCode = 1
+}
