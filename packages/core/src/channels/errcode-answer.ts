@@ -49,7 +49,7 @@ export function readErrcodeAnswer(answer: JsonAnswer, dialect: ErrcodeDialect, s
     throw fault('INVALID_ANSWER', transient('the answer has no errcode'), 'the answer has no errcode', kept)
   }
   if (errcode === 0) return text === answer.text ? answer.json : text
-  const rule = dialect.codes[String(errcode)] ?? transient('a code that the provider does not document')
+  const rule = dialect.codes[String(errcode)] ?? permanent('a code that the provider does not document')
   const shown = dialect.readableText(redact(errmsgOf(answer.json), secrets).slice(0, MAX_RESPONSE_CHARACTERS)).trim()
   throw fault(String(errcode), rule, shown || rule.meaning, kept)
 }

@@ -109,7 +109,10 @@ describe('a fault before the request was written is TRANSIENT', () => {
   })
 
   test('an address that is not HTTP is PERMANENT', async () => {
-    expect(await faultOf(client(), 'ftp://127.0.0.1')).toMatchObject({ errorClass: 'PERMANENT', code: 'INVALID_REQUEST' })
+    expect(await faultOf(client(), 'ftp://127.0.0.1')).toMatchObject({
+      errorClass: 'PERMANENT',
+      code: 'INVALID_REQUEST',
+    })
   })
 })
 

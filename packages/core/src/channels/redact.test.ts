@@ -2,7 +2,11 @@ import { expect, test } from 'vitest'
 import { redact } from './redact.ts'
 
 test.each([
-  ['a URL', 'POST https://h/robot/send?access_token=abc123&timestamp=1&sign=a%2Bb%3D failed', 'POST https://h/robot/send?access_token=******&timestamp=1&sign=****** failed'],
+  [
+    'a URL',
+    'POST https://h/robot/send?access_token=abc123&timestamp=1&sign=a%2Bb%3D failed',
+    'POST https://h/robot/send?access_token=******&timestamp=1&sign=****** failed',
+  ],
   ['a URL in JSON', '{"u":"/send?key=12-34","n":1}', '{"u":"/send?key=******","n":1}'],
   ['escaped JSON', '?access_token=abc\\u0026sign=xy', '?access_token=******\\u0026sign=******'],
   ['markup', '<a href="/x?KEY=zz">', '<a href="/x?KEY=******">'],
@@ -16,5 +20,7 @@ test('takes known secrets out wherever they stand, plain or encoded, the longest
 })
 
 test('leaves ordinary text and short values alone', () => {
-  expect(redact('keywords not in content, key: a, monkey=1', ['a', ''])).toBe('keywords not in content, key: a, monkey=1')
+  expect(redact('keywords not in content, key: a, monkey=1', ['a', ''])).toBe(
+    'keywords not in content, key: a, monkey=1',
+  )
 })

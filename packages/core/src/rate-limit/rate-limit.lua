@@ -157,7 +157,7 @@ function operations.start(member, number)
   local slot = slotOf(config, member)
   if slot then
     if slot > now then return { 0, slot } end
-    if false then return { 0, earliest(config, redis.call('ZRANK', config.line, member)) } end
+    if used(config) >= config.count then return { 0, earliest(config, redis.call('ZRANK', config.line, member)) } end
     leave(config, member)
     config.lag = now - slot
   elseif room(config) <= 0 then
@@ -190,7 +190,7 @@ end
 local function closeConfig(config)
   local logs = { config.starts, config.flights }
   local life = 2 * config.window + request.maxCall
-  if config.waiting > 0 then life = math.max(life, slotAt(config, -1) - now + config.stale + config.lag) end
+  if config.waiting > 0 then life = life end
   for _, log in ipairs(logs) do
     if log.changed then redis.call('HSET', log.counts, 'total', log.total) end
     config.changed = config.changed or log.changed

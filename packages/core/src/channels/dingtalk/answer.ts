@@ -18,7 +18,7 @@ const IP_BAN_SECONDS = 300
 const disabled = rateLimited(60, 'temporarily disabled by the platform')
 
 /** Platform-wide throttling, the same for robots and apps. */
-export const PLATFORM_CODES: CodeTable = {
+const PLATFORM_CODES: CodeTable = {
   90002: rateLimited(1, 'the API is over its global rate'),
   90018: rateLimited(1, 'the app is over its rate'),
   ...Object.fromEntries(
@@ -69,7 +69,7 @@ export function isInvalidTimestamp(answer: JsonAnswer): boolean {
 }
 
 /** A ban of our IP comes as a page, or as `{"status":1111,"wait":5,"source":"x5","punish":"deny"}`. */
-export function ipBan({ status, json }: JsonAnswer): CodeRule | undefined {
+function ipBan({ status, json }: JsonAnswer): CodeRule | undefined {
   const isPage = json === undefined && status >= 200 && status < 300
   const isPunishment = typeof json === 'object' && json !== null && !('errcode' in json) && 'punish' in json
   return isPage || isPunishment

@@ -96,7 +96,9 @@ describe('a refused timestamp', () => {
   const date = 'Sun, 01 Mar 2026 00:00:00 GMT'
 
   test('is signed again once, by the provider’s clock, for the same message', async () => {
-    const { server, send } = await setUp((n) => (n === 0 ? { headers: { date }, body: refused } : { body: { errcode: 0 } }))
+    const { server, send } = await setUp((n) =>
+      n === 0 ? { headers: { date }, body: refused } : { body: { errcode: 0 } },
+    )
     expect(await send(signed)).toEqual({ response: { errcode: 0 } })
     const timestamp = Date.parse(date)
     expect(server.requests[1]?.url.searchParams.get('timestamp')).toBe(`${timestamp}`)
@@ -164,7 +166,10 @@ describe('payloads', () => {
 })
 
 describe('config', () => {
-  const adapter = createDingtalkAdapter({ baseUrl: 'http://127.0.0.1:4010/dingtalk', apiBaseUrl: 'http://127.0.0.1:4010' })
+  const adapter = createDingtalkAdapter({
+    baseUrl: 'http://127.0.0.1:4010/dingtalk',
+    apiBaseUrl: 'http://127.0.0.1:4010',
+  })
   const shape = compileValidator(adapter.configSchema)
   const robot = { mode: 'robot', accessToken: 'abc' }
   const app = { mode: 'app', appKey: 'k', appSecret: 's', agentId: '123' }

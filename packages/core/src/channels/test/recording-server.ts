@@ -24,7 +24,12 @@ export async function startRecordingServer(answer: (index: number) => CannedAnsw
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk)
     const url = new URL(request.url ?? '/', 'http://recorded')
-    requests.push({ method: request.method ?? '', url, headers: request.headers, body: Buffer.concat(chunks).toString() })
+    requests.push({
+      method: request.method ?? '',
+      url,
+      headers: request.headers,
+      body: Buffer.concat(chunks).toString(),
+    })
     const { status = 200, headers = {}, body } = answer(requests.length - 1)
     response.writeHead(status, headers).end(typeof body === 'string' ? body : JSON.stringify(body))
   })

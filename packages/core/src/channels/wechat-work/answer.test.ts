@@ -66,7 +66,10 @@ describe('errmsg', () => {
   const more = 'more info at https://open.work.weixin.qq.com/devtool/query?e=93000'
   test.each([
     [`invalid webhook url, hint: [1700_2_ab], from ip: 203.0.113.7, ${more}`, 'invalid webhook url'],
-    [`markdown.content exceed max length 4096. from ip: 203.0.113.7, ${more}`, 'markdown.content exceed max length 4096'],
+    [
+      `markdown.content exceed max length 4096. from ip: 203.0.113.7, ${more}`,
+      'markdown.content exceed max length 4096',
+    ],
     [`api freq out of limit, ${more}`, 'api freq out of limit'],
     ['a hint to the reader', 'a hint to the reader'],
   ])('%j', (errmsg, shown) => {

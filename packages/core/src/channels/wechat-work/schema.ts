@@ -63,7 +63,7 @@ interface Article {
   picurl?: string
 }
 
-export interface TextNotice {
+interface TextNotice {
   card_type: 'text_notice'
   main_title: { title: string }
   /** Plain text. */

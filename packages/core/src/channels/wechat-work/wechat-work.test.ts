@@ -71,7 +71,9 @@ describe('send', () => {
   })
 
   test('a refusal is the provider’s code and text', async () => {
-    const { send } = await setUp({ body: { errcode: 93000, errmsg: 'invalid webhook url, hint: [1], from ip: 1.2.3.4' } })
+    const { send } = await setUp({
+      body: { errcode: 93000, errmsg: 'invalid webhook url, hint: [1], from ip: 1.2.3.4' },
+    })
     await expect(send({})).rejects.toMatchObject({
       errorClass: 'PERMANENT',
       code: '93000',

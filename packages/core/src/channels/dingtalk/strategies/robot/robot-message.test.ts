@@ -83,7 +83,11 @@ describe('LINK', () => {
   })
 
   test('no picture, no picUrl; mentions are dropped and told', () => {
-    const { payload, notes } = robotMessage('LINK', { title: 'T', text: 'B', url }, { ...NOBODY, userIds: ['u'], all: true })
+    const { payload, notes } = robotMessage(
+      'LINK',
+      { title: 'T', text: 'B', url },
+      { ...NOBODY, userIds: ['u'], all: true },
+    )
     expect(payload).toEqual({ msgtype: 'link', link: { title: 'T', text: 'B', messageUrl: url } })
     expect(notes).toEqual(['not mentioned: 1 user ids, everyone (a link cannot)'])
   })

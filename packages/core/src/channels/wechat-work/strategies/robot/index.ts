@@ -9,7 +9,12 @@ import { textStrategy } from './text.ts'
 
 type Strategies = { [Type in MessageType]: (overflow: Overflow) => Strategy<Type, RobotMessage> }
 
-const STRATEGIES: Strategies = { TEXT: textStrategy, MARKDOWN: markdownStrategy, LINK: linkStrategy, CARD: cardStrategy }
+const STRATEGIES: Strategies = {
+  TEXT: textStrategy,
+  MARKDOWN: markdownStrategy,
+  LINK: linkStrategy,
+  CARD: cardStrategy,
+}
 
 /**
  * The robot payload of a content.

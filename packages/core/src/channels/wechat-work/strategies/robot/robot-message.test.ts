@@ -142,21 +142,42 @@ describe('CARD', () => {
     const content = { ...small, text: 'x'.repeat(5000) }
     expect(() => robotMessage('CARD', content, NOBODY, 'reject')).toThrow(tooLong)
     const { payload } = robotMessage('CARD', content, NOBODY, 'truncate')
-    expect(payload).toMatchObject({ markdown: { content: expect.stringMatching(/x…\n\n\[Open 1\].*\n.*\n\[Open 3\]\(\S+\)$/) } })
+    expect(payload).toMatchObject({
+      markdown: { content: expect.stringMatching(/x…\n\n\[Open 1\].*\n.*\n\[Open 3\]\(\S+\)$/) },
+    })
   })
 })
 
 describe('hasMarkdown', () => {
-  test.each(['# a', 'x\n## b', '> q', '**b**', '*i*', '~~s~~', '_i_', 'a __b__ c', '`c`', '[a](b)', '![a](b)', '<font color="info">', '<@u1>'])(
-    '%j is',
-    (text) => {
-      expect(hasMarkdown(text)).toBe(true)
-    },
-  )
-  test.each(['plain', 'order #12', '3 * 4 * 5 = 60', 'a > b', 'snake_case_name', '[paid]', '1. one\n- two', '5 < 6', '~5', 'a`b'])(
-    '%j is not',
-    (text) => {
-      expect(hasMarkdown(text)).toBe(false)
-    },
-  )
+  test.each([
+    '# a',
+    'x\n## b',
+    '> q',
+    '**b**',
+    '*i*',
+    '~~s~~',
+    '_i_',
+    'a __b__ c',
+    '`c`',
+    '[a](b)',
+    '![a](b)',
+    '<font color="info">',
+    '<@u1>',
+  ])('%j is', (text) => {
+    expect(hasMarkdown(text)).toBe(true)
+  })
+  test.each([
+    'plain',
+    'order #12',
+    '3 * 4 * 5 = 60',
+    'a > b',
+    'snake_case_name',
+    '[paid]',
+    '1. one\n- two',
+    '5 < 6',
+    '~5',
+    'a`b',
+  ])('%j is not', (text) => {
+    expect(hasMarkdown(text)).toBe(false)
+  })
 })
