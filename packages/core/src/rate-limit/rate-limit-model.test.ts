@@ -103,27 +103,55 @@ interface Flying {
   bucket: number
 }
 
+/** Script and model side by side: each batch goes to both. */
+function sideBySide(maxCallMs: number) {
+  const prefix = `{model-${randomUUID()}}`
+  const model = createRateLimitModel(maxCallMs)
+  const flying: Flying[] = []
+  async function ask(operations: Operation[]): Promise<void> {
+    const { keys, request, configIds } = encodeBatch(operations, prefix, maxCallMs)
+    const { now, answers } = await runScript(redis, keys, request)
+    operations.forEach((operation, index) => {
+      const answer = decode(operation, answers[index] ?? [], configIds)
+      expect(answer, JSON.stringify(operation)).toEqual(askModel(model, now, operation))
+      if (operation.name === 'start' && typeof answer.bucket === 'number') {
+        flying.push({ limit: operation.limit, bucket: answer.bucket })
+      }
+    })
+  }
+  return { ask, flying }
+}
+
 it('answers as the plain model does, whatever is asked and whenever', async () => {
   await fc.assert(
     fc.asyncProperty(limits, batches, fc.constantFrom(10, 40), async (sizes, plan, maxCallMs) => {
-      const prefix = `{model-${randomUUID()}}`
       const all = sizes.map((size, index) => ({ ...size, configId: `${index}` }))
-      const model = createRateLimitModel(maxCallMs)
-      const flying: Flying[] = []
+      const { ask, flying } = sideBySide(maxCallMs)
       for (const { steps, pauseMs } of plan) {
-        const operations = steps.flatMap((each) => operationOf(each, all, flying) ?? [])
-        const { keys, request, configIds } = encodeBatch(operations, prefix, maxCallMs)
-        const { now, answers } = await runScript(redis, keys, request)
-        operations.forEach((operation, index) => {
-          const answer = decode(operation, answers[index] ?? [], configIds)
-          expect(answer, JSON.stringify(operation)).toEqual(askModel(model, now, operation))
-          if (operation.name === 'start' && typeof answer.bucket === 'number') {
-            flying.push({ limit: operation.limit, bucket: answer.bucket })
-          }
-        })
+        await ask(steps.flatMap((each) => operationOf(each, all, flying) ?? []))
         await sleep(pauseMs)
       }
     }),
     { numRuns: 25 },
   )
+})
+
+it('answers as the plain model does with hundreds of buckets, also when settling changes them within a call', async () => {
+  const { ask, flying } = sideBySide(10)
+  const limit = { configId: '7', count: 250, windowMs: 900, policy: 'DEFER' as const }
+  const reserve = (member: string): Operation => ({ name: 'reserve', member, groups: [[limit]] })
+  for (let index = 0; index < 250; index += 1) {
+    await ask([{ name: 'start', member: `start-${index}`, limit }])
+    await sleep(1)
+  }
+  expect(new Set(flying.map(({ bucket }) => bucket)).size).toBeGreaterThan(200)
+  for (let round = 0; round < 20; round += 1) {
+    const settled = [3, 240 - round, 120, 60].flatMap((index) => flying.splice(index, 1))
+    const operations = settled.flatMap((flight, index): Operation[] => [
+      ...Array.from({ length: 10 }, (_, number) => reserve(`wait-${round}-${index}-${number}`)),
+      { name: 'settle', ...flight },
+      { name: 'snapshot', limit },
+    ])
+    await ask([...operations, { name: 'start', member: `wait-${round}-0-0`, limit }])
+  }
 })

@@ -190,7 +190,7 @@ end
 local function closeConfig(config)
   local logs = { config.starts, config.flights }
   local life = 2 * config.window + request.maxCall
-  if config.waiting > 0 then life = life end
+  if config.waiting > 0 then life = math.max(life, slotAt(config, -1) - now + config.stale + config.lag) end
   for _, log in ipairs(logs) do
     if log.changed then redis.call('HSET', log.counts, 'total', log.total) end
     config.changed = config.changed or log.changed

@@ -92,6 +92,22 @@ describe('reserve', () => {
     })
   })
 
+  it('puts nobody before those in line, not even where one has left it', async () => {
+    const { limiter } = setUp({ maxCallMs: 1000 })
+    const limit = limitOf('7', 3, 30_000, 'DEFER')
+    const groups = [[limit]]
+    for (const member of names(3)) {
+      const started = await limiter.start(member, limit)
+      if (started.go) await sleep(started.bucketEndsAt - performance.now() + 1)
+    }
+    const answers = await limiter.reserveAll(['a', 'b', 'c'].map((member) => ({ member, groups })))
+    await Promise.all([limiter.release('a', limit), limiter.release('b', limit)])
+    const next = await limiter.reserve({ member: 'd', groups })
+    const last = answers.at(-1)
+    if (!next.reserved || !last?.reserved) throw new Error('not reserved')
+    expect(next.slotAt).toBeGreaterThanOrEqual(last.slotAt)
+  })
+
   it('gives a released slot to the next', async () => {
     const { limiter } = setUp()
     const limit = limitOf('7', 1, HOUR)

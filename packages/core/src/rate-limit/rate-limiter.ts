@@ -4,7 +4,7 @@ import { checkLimit, encodeBatch, type Operation, type RateLimit, type ReserveRe
 import { runScript } from './script.ts'
 
 /** Operations of one script call: Redis is busy for some milliseconds at most. */
-const MAX_BATCH = 500
+const MAX_BATCH = 200
 /** The longest provider call: the default of SEND_TIMEOUT_MS. */
 const MAX_CALL_MS = 10_000
 

@@ -19,6 +19,7 @@ end
 
 local function openLog(buckets, counts, life)
   local log = { buckets = buckets, counts = counts, life = life, grain = math.max(1, math.ceil(life / 1000)) }
+  log.order, log.sums = {}, {} -- the oldest buckets and their running sums, as far as nthLeavesAt has read them
   log.total = tonumber(redis.call('HGET', counts, 'total') or 0)
   if log.total > 0 then forgetExpired(log) end
   return log
@@ -37,7 +38,7 @@ local function record(log)
   local bucket = bucketOf(log, now)
   if redis.call('HINCRBY', log.counts, bucket, 1) == 1 then redis.call('ZADD', log.buckets, bucket, bucket) end
   log.total = log.total + 1
-  log.changed, log.sums = true, nil
+  log.changed = true
   return bucket
 end
 
@@ -51,23 +52,36 @@ local function erase(log, bucket)
     redis.call('ZREM', log.buckets, bucket)
   end
   log.total = log.total - 1
-  log.changed, log.sums = true, nil
+  log.changed = true
+  while #log.order > 0 and log.order[#log.order] >= bucket do
+    table.remove(log.order)
+    table.remove(log.sums)
+  end
 end
 
--- When the n-th oldest entry (from 0) leaves; the running sums are read once per call.
+local function readMore(log)
+  local buckets = redis.call('ZRANGE', log.buckets, #log.order, #log.order + 99)
+  if #buckets == 0 then return false end
+  local sum = log.sums[#log.sums] or 0
+  for i, count in ipairs(redis.call('HMGET', log.counts, unpack(buckets))) do
+    sum = sum + tonumber(count or 0)
+    table.insert(log.order, tonumber(buckets[i]))
+    table.insert(log.sums, sum)
+  end
+  return true
+end
+
+-- When the n-th oldest entry (from 0) leaves.
 local function nthLeavesAt(log, n)
-  if not log.sums then
-    local buckets = redis.call('ZRANGE', log.buckets, 0, -1)
-    log.sums, log.order = {}, buckets
-    local sum = 0
-    for i, count in ipairs(redis.call('HMGET', log.counts, unpack(buckets))) do
-      sum = sum + tonumber(count or 0)
-      log.sums[i] = sum
-    end
+  while (log.sums[#log.sums] or 0) <= n do
+    -- What was recorded during this call may be missing in the sums; it is the newest.
+    if not readMore(log) then return leavesAt(log, now) end
   end
-  for i, sum in ipairs(log.sums) do
-    if sum > n then return leavesAt(log, log.order[i] * log.grain) end
+  local low, high = 1, #log.sums
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    if log.sums[middle] > n then high = middle else low = middle + 1 end
   end
-  return leavesAt(log, now)
+  return leavesAt(log, log.order[low] * log.grain)
 end
 

@@ -25,6 +25,8 @@ export interface TestSystem {
   variables: Record<string, string>
   /** Calls the first API process; `claims` replace those of an admin and sender of tenant 1. */
   caller(claims?: Partial<TokenClaims>): ApiCaller
+  /** A token of tenant 1's admin and sender; `claims` replace its own. */
+  token(claims?: Partial<TokenClaims>): string
   startApi(variables?: Record<string, string>): Promise<AppProcess>
   startWorker(variables?: Record<string, string>): Promise<AppProcess>
   stop(): Promise<void>
@@ -83,6 +85,7 @@ export async function startTestSystem(options: TestSystemOptions): Promise<TestS
     workers,
     variables,
     caller: (claims) => createApiCaller(apis[0]?.url ?? '', environment.token(claims)),
+    token: environment.token,
     startApi,
     startWorker,
     async stop() {

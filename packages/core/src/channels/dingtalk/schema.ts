@@ -64,7 +64,7 @@ export type RobotPayload =
   | { msgtype: 'text'; text: { content: string }; at?: At }
   | { msgtype: 'markdown'; markdown: { title: string; text: string }; at?: At }
   | { msgtype: 'link'; link: { title: string; text: string; messageUrl: string; picUrl?: string } }
-  | { msgtype: 'actionCard'; actionCard: SingleCard | ButtonCard }
+  | { msgtype: 'actionCard'; actionCard: SingleCard | ButtonCard; at?: At }
 
 interface SingleCard {
   title: string

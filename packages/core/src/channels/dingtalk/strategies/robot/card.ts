@@ -4,9 +4,9 @@ import { withHeading } from './heading.ts'
 import { mentionsOf, withMarkers } from './mentions.ts'
 import type { RobotMessage } from './message.ts'
 
-/** An actionCard has no `at`; user ids are mentioned by their marker in the text alone, phones and everyone not at all. */
+/** The documentation of actionCard knows mentions of user ids only, by their marker in the text; `at` belongs to every call. */
 export const cardStrategy: Strategy<'CARD', RobotMessage> = (content, recipients) => {
-  const { markers, notes } = mentionsOf({ ...recipients, mobiles: [], all: false })
+  const { at, markers, notes } = mentionsOf({ ...recipients, mobiles: [], all: false })
   const text = withMarkers(withHeading(content.title, content.text), markers, '\n\n')
   const base = { title: content.title, text }
   const [first, ...others] = content.buttons
@@ -19,7 +19,7 @@ export const cardStrategy: Strategy<'CARD', RobotMessage> = (content, recipients
           btns: content.buttons.map(({ title, url }) => ({ title, actionURL: url })),
         }
   return {
-    payload: { msgtype: 'actionCard', actionCard },
+    payload: { msgtype: 'actionCard', actionCard, ...(at && { at }) },
     notes: [...notes, ...notMentioned('a card', { ...recipients, userIds: [] })],
   }
 }

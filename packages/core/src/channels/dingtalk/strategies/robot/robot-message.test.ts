@@ -132,8 +132,10 @@ describe('CARD', () => {
 
   test('user ids are mentioned in the text, phones and everyone cannot be', () => {
     const { payload, notes } = robotMessage('CARD', one, { userIds: ['u1'], mobiles: ['138'], all: true })
-    expect(payload).toMatchObject({ actionCard: { text: '#### T\nB\n\n@u1' } })
-    expect(payload).not.toHaveProperty('at')
+    expect(payload).toMatchObject({
+      actionCard: { text: '#### T\nB\n\n@u1' },
+      at: { atMobiles: [], atUserIds: ['u1'], isAtAll: false },
+    })
     expect(notes).toEqual(['not mentioned: 1 mobiles, everyone (a card cannot)'])
   })
 })

@@ -1,0 +1,67 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setUpBenchTenant, startPeer } from '../bench/bench-system.ts'
+import { measureAccept } from '../bench/measure-accept.ts'
+import { measureBare, measureOurs } from '../bench/measure-end-to-end.ts'
+import { measureIdleLatency } from '../bench/measure-idle-latency.ts'
+import { startServices } from '../services/services.ts'
+import { workspaceRoot } from '../services/workspace.ts'
+import { createTestDataDir } from '../testing/test-data-dir.ts'
+import { startTestSystem } from '../testing/test-system.ts'
+
+/** `npm run bench`: all figures side by side in one run; ratios count, absolute figures depend on the machine. */
+async function main(): Promise<void> {
+  const quick = process.argv.includes('--quick')
+  const messages = quick ? 3_000 : 15_000
+  const seconds = quick ? 5 : 15
+  const folder = createTestDataDir()
+  const services = await startServices({ dataDir: folder.path, progress: say, keepData: false })
+  const system = await startTestSystem({ ...services, apis: 1, workers: 1 })
+  try {
+    await setUpBenchTenant(system)
+    const { redisUrl } = services
+    const token = system.token()
+    const latency = await measureIdleLatency(system, quick ? 100 : 500)
+    row('idle: POST to provider', `p50 ${latency.p50Ms.toFixed(1)} ms, p99 ${latency.p99Ms.toFixed(1)} ms`)
+
+    const ours = await measureOurs(system, messages, redisUrl)
+    row('end to end, 3 channels', `${ours.perSecond.toFixed(0)} messages/s`)
+    row('  Redis commands a message', `${ours.redisCommandsPerMessage?.toFixed(2)}`)
+    row('  SQL statements a message', `${ours.sqlStatementsPerMessage?.toFixed(2)}`)
+    const bareFlow = await startPeer('bare-flow', { REDIS_URL: redisUrl, SANDBOX_URL: system.sandbox.url })
+    const bare = await measureBare(bareFlow, messages, redisUrl)
+    await bareFlow.stop()
+    row('  bare BullMQ flow without database', `${bare.perSecond.toFixed(0)} messages/s; ratio ${(ours.perSecond / bare.perSecond).toFixed(2)}`)
+
+    for (const worker of system.workers) await worker.stop()
+    const accept = await measureAccept(system.apis[0]?.url ?? '', token, { seconds })
+    row('accept, 64 connections', `${accept.perSecond.toFixed(0)}/s, p99 ${accept.p99Ms} ms, ${accept.errors} errors`)
+    const bareApi = await startPeer('bare-api', { REDIS_URL: redisUrl })
+    const bareAccept = await measureAccept(bareApi.url, token, { seconds })
+    await bareApi.stop()
+    row('  bare Fastify + queue.add', `${bareAccept.perSecond.toFixed(0)}/s; ratio ${(accept.perSecond / bareAccept.perSecond).toFixed(2)}`)
+    store({ quick, latency, ours, bare, accept, bareAccept })
+  } finally {
+    await system.stop()
+    await services.stop()
+    folder.remove()
+  }
+}
+
+function store(results: object): void {
+  const path = join(workspaceRoot, 'bench', 'results')
+  mkdirSync(path, { recursive: true })
+  const file = join(path, `${new Date().toISOString().slice(0, 19).replaceAll(':', '')}.json`)
+  writeFileSync(file, `${JSON.stringify({ node: process.version, ...results }, null, 2)}\n`)
+  say(`written to ${file}`)
+}
+
+function row(what: string, figure: string): void {
+  say(`${what.padEnd(40)} ${figure}`)
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
+await main()
