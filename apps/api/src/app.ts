@@ -73,7 +73,9 @@ export async function buildApp(env: Env, logger: Logger) {
   await app.register(authPlugin, { env })
   await app.register(openapiPlugin)
   await app.register(messageRoutes, { acceptor, pool, replica })
-  await app.register(channelConfigRoutes, { store: createChannelConfigStore({ db, registry, cipher: createCipher(env.encryptionKeys), onChange }) })
+  await app.register(channelConfigRoutes, {
+    store: createChannelConfigStore({ db, registry, cipher: createCipher(env.encryptionKeys), onChange }),
+  })
   await app.register(templateRoutes, { store: createTemplateStore({ db, registry, onChange }) })
   await app.register(systemConfigRoutes, { store: createSettingsStore({ pool, env, onChange }) })
   await app.register(operationRoutes, {

@@ -2,7 +2,11 @@ import type { Metrics } from '@message-center/core/telemetry/metrics.ts'
 import fastify from 'fastify'
 
 /** `/metrics`, `/health/live` and `/health/ready` of a worker process. `ready` rejects while something is missing. */
-export function buildHealthServer(deps: { metrics: Metrics; metricsToken: string | undefined; ready(): Promise<void> }) {
+export function buildHealthServer(deps: {
+  metrics: Metrics
+  metricsToken: string | undefined
+  ready(): Promise<void>
+}) {
   const app = fastify()
   app.get('/health/live', () => ({ status: 'ok' }))
   app.get('/health/ready', async (_request, reply) => {
@@ -10,11 +14,14 @@ export function buildHealthServer(deps: { metrics: Metrics; metricsToken: string
       await deps.ready()
       return { status: 'ok' }
     } catch (error) {
-      return reply.code(503).send({ status: 'unavailable', reason: error instanceof Error ? error.message : String(error) })
+      return reply
+        .code(503)
+        .send({ status: 'unavailable', reason: error instanceof Error ? error.message : String(error) })
     }
   })
   app.get('/metrics', async (request, reply) => {
-    if (deps.metricsToken && request.headers.authorization !== `Bearer ${deps.metricsToken}`) return reply.code(401).send()
+    if (deps.metricsToken && request.headers.authorization !== `Bearer ${deps.metricsToken}`)
+      return reply.code(401).send()
     return reply.type(deps.metrics.registry.contentType).send(await deps.metrics.registry.metrics())
   })
   return app

@@ -72,7 +72,9 @@ export async function startWorker(env: Env, logger: Logger) {
     logger.warn({ err: error, count }, 'jobs could not be added; the reconciler will')
   }
   const dispatch = createDispatcher({ pool, queues, settings, onEnqueueError })
-  const extensions = await Promise.all(env.messageHandlers.map((module) => importExtension<MessageHandler>('MESSAGE_HANDLERS', module)))
+  const extensions = await Promise.all(
+    env.messageHandlers.map((module) => importExtension<MessageHandler>('MESSAGE_HANDLERS', module)),
+  )
   const handlers = orderHandlers([
     ...builtInHandlers({
       registry,
@@ -97,8 +99,18 @@ export async function startWorker(env: Env, logger: Logger) {
   if (wanted.has(PIPELINE_QUEUE)) startPipelineWorker(env.pipelineConcurrency, createWorker, { pool, run })
   for (const channelType of channelTypes.filter((type) => wanted.has(channelQueue(type)))) {
     startChannelWorker(channelType, env.channelConcurrency, createWorker, {
-      registry, configs, settings, cipher, limiter, writer, metrics, logger,
-      fetch: providers.fetch, sendTimeoutMs: env.sendTimeoutMs, underWay, now: () => Date.now(),
+      registry,
+      configs,
+      settings,
+      cipher,
+      limiter,
+      writer,
+      metrics,
+      logger,
+      fetch: providers.fetch,
+      sendTimeoutMs: env.sendTimeoutMs,
+      underWay,
+      now: () => Date.now(),
     })
   }
   const scheduler = wanted.has(SCHEDULED_QUEUE)
@@ -108,7 +120,10 @@ export async function startWorker(env: Env, logger: Logger) {
             name: 'reconcile',
             everyMs: RECONCILE_EVERY_MS,
             run: ({ afterLoss }) =>
-              reconcile({ pool, redis, queues, configs, settings, metrics, channelOrder, onFinished }, { everything: afterLoss }),
+              reconcile(
+                { pool, redis, queues, configs, settings, metrics, channelOrder, onFinished },
+                { everything: afterLoss },
+              ),
           },
         ],
         queue: queues.scheduled,

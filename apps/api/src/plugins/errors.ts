@@ -20,7 +20,12 @@ export const errorsPlugin = fp(
   async (app: FastifyInstance) => {
     app.setErrorHandler((error: FastifyError, request, reply) => answer(toAppError(error), error, request, reply))
     app.setNotFoundHandler((request, reply) =>
-      answer(new AppError('NOT_FOUND', `there is no ${request.method} ${request.url.split('?')[0]}`), undefined, request, reply),
+      answer(
+        new AppError('NOT_FOUND', `there is no ${request.method} ${request.url.split('?')[0]}`),
+        undefined,
+        request,
+        reply,
+      ),
     )
   },
   { name: 'errors' },

@@ -30,7 +30,10 @@ export const openapiPlugin = fp(
       docs.addHook('onRoute', (route) => {
         route.config = { ...route.config, access: 'public' }
       })
-      await docs.register(swaggerUi, { routePrefix: '/docs', uiConfig: { persistAuthorization: true, displayRequestDuration: true } })
+      await docs.register(swaggerUi, {
+        routePrefix: '/docs',
+        uiConfig: { persistAuthorization: true, displayRequestDuration: true },
+      })
     })
   },
   { name: 'openapi' },

@@ -1,8 +1,8 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { ChannelConfigStore } from '@message-center/core/configs/channel-config-store.ts'
 import { ChannelConfig, ChannelConfigInput } from '@message-center/core/contracts/channel-configs.ts'
 import { ChannelType } from '@message-center/core/contracts/messages.ts'
 import { PageOf, PageQuery } from '@message-center/core/contracts/pages.ts'
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 import { answers } from './answers.ts'
 import { IdParams } from './id-params.ts'
@@ -65,7 +65,11 @@ export const channelConfigRoutes: FastifyPluginAsyncTypebox<{ store: ChannelConf
       response: answers({ 200: ChannelConfig }, 400, 404, 413, 415),
     },
     handler: (request) =>
-      store.replace(actingTenant(request, request.body.tenantId ?? request.query.tenantId), request.params.id, request.body),
+      store.replace(
+        actingTenant(request, request.body.tenantId ?? request.query.tenantId),
+        request.params.id,
+        request.body,
+      ),
   })
   app.delete('/api/channel-configs/:id', {
     config: { access: ['admin'] },

@@ -1,13 +1,21 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { Caller } from '@message-center/core/contracts/caller.ts'
 import { AppError, ERROR_STATUS } from '@message-center/core/contracts/errors.ts'
 import {
-  BatchSendResult, MAX_BATCH, MessageDetail, MessageFilters, MessageInput, MessageSummary, MessageTrace, type SendResult as SendResultType, SendResult,
+  BatchSendResult,
+  MAX_BATCH,
+  MessageDetail,
+  MessageFilters,
+  MessageInput,
+  MessageSummary,
+  MessageTrace,
+  SendResult,
+  type SendResult as SendResultType,
 } from '@message-center/core/contracts/messages.ts'
 import { PageOf } from '@message-center/core/contracts/pages.ts'
 import type { Acceptor } from '@message-center/core/messages/accept.ts'
 import { findMessage, findTrace, listMessages } from '@message-center/core/messages/queries.ts'
 import { parseLossless } from '@message-center/core/templates/lossless-json.ts'
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import type { Pool } from 'mysql2/promise'
 import { Type } from 'typebox'
@@ -21,7 +29,10 @@ const MessageParams = Type.Object({ messageId: Type.String({ minLength: 1, maxLe
 const OneTenant = Type.Object(TenantQuery, { additionalProperties: false })
 
 /** Sending and looking up. A body's own checks are the acceptor's, the same for REST, batch and RPC. */
-export const messageRoutes: FastifyPluginAsyncTypebox<{ acceptor: Acceptor; pool: Pool; replica: Pool }> = async (app, { acceptor, pool, replica }) => {
+export const messageRoutes: FastifyPluginAsyncTypebox<{ acceptor: Acceptor; pool: Pool; replica: Pool }> = async (
+  app,
+  { acceptor, pool, replica },
+) => {
   // Numbers keep the digits they were sent with; JSON.parse would round a 19-digit order number.
   app.removeContentTypeParser('application/json')
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
@@ -69,7 +80,9 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ acceptor: Acceptor; pool
       }
       const results = await Promise.all(bodies.map((body) => acceptOne(acceptor, body, request.caller, request)))
       const successCount = results.filter(({ success }) => success).length
-      return reply.code(202).send({ totalCount: results.length, successCount, failedCount: results.length - successCount, results })
+      return reply
+        .code(202)
+        .send({ totalCount: results.length, successCount, failedCount: results.length - successCount, results })
     },
   })
 
@@ -82,7 +95,8 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ acceptor: Acceptor; pool
       querystring: OneTenant,
       response: answers({ 200: MessageDetail }, 404),
     },
-    handler: (request) => found(findMessage(pool, actingTenant(request, request.query.tenantId), request.params.messageId), request),
+    handler: (request) =>
+      found(findMessage(pool, actingTenant(request, request.query.tenantId), request.params.messageId), request),
   })
 
   app.get('/api/messages/:messageId/trace', {
@@ -94,7 +108,8 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ acceptor: Acceptor; pool
       querystring: OneTenant,
       response: answers({ 200: MessageTrace }, 404),
     },
-    handler: (request) => found(findTrace(pool, actingTenant(request, request.query.tenantId), request.params.messageId), request),
+    handler: (request) =>
+      found(findTrace(pool, actingTenant(request, request.query.tenantId), request.params.messageId), request),
   })
 
   app.get('/api/messages', {
@@ -110,7 +125,12 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ acceptor: Acceptor; pool
 }
 
 /** An entry of a batch fails alone, with the same code and text as a single message would. */
-async function acceptOne(acceptor: Acceptor, body: unknown, caller: Caller, request: FastifyRequest): Promise<SendResultType> {
+async function acceptOne(
+  acceptor: Acceptor,
+  body: unknown,
+  caller: Caller,
+  request: FastifyRequest,
+): Promise<SendResultType> {
   try {
     const { messageId } = await acceptor.accept(body, caller)
     return { success: true, messageId }
@@ -119,11 +139,18 @@ async function acceptOne(acceptor: Acceptor, body: unknown, caller: Caller, requ
       return { success: false, messageId: error.messageId, errorCode: error.code, errorMessage: error.message }
     }
     request.log.error({ err: error }, 'a message of a batch failed')
-    return { success: false, errorCode: 'INTERNAL', errorMessage: `something went wrong on our side (${ERROR_STATUS.INTERNAL})` }
+    return {
+      success: false,
+      errorCode: 'INTERNAL',
+      errorMessage: `something went wrong on our side (${ERROR_STATUS.INTERNAL})`,
+    }
   }
 }
 
-async function found<T>(looking: Promise<T | undefined>, request: FastifyRequest<{ Params: { messageId: string } }>): Promise<T> {
+async function found<T>(
+  looking: Promise<T | undefined>,
+  request: FastifyRequest<{ Params: { messageId: string } }>,
+): Promise<T> {
   const { messageId } = request.params
   const object = await looking
   if (object === undefined) throw new AppError('NOT_FOUND', `there is no message ${messageId}`, { messageId })

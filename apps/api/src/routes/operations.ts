@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { AppError } from '@message-center/core/contracts/errors.ts'
 import type { Metrics } from '@message-center/core/telemetry/metrics.ts'
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
 
 const Health = Type.Object({ status: Type.String() })

@@ -1,7 +1,7 @@
-import type { SettingsStore } from '@message-center/core/configs/settings-store.ts'
-import { PLATFORM_TENANT } from '@message-center/core/configs/invalidation.ts'
-import { AppError } from '@message-center/core/contracts/errors.ts'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { PLATFORM_TENANT } from '@message-center/core/configs/invalidation.ts'
+import type { SettingsStore } from '@message-center/core/configs/settings-store.ts'
+import { AppError } from '@message-center/core/contracts/errors.ts'
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { answers } from './answers.ts'
@@ -21,7 +21,8 @@ const OneTenant = Type.Object(TenantQuery, { additionalProperties: false })
 export const systemConfigRoutes: FastifyPluginAsyncTypebox<{ store: SettingsStore }> = async (app, { store }) => {
   const ownerOf = (request: FastifyRequest, key: string, tenantId: string | undefined): string => {
     if (!store.isPlatformWide(key)) return actingTenant(request, tenantId)
-    if (!request.caller.roles.includes('platform')) throw new AppError('FORBIDDEN', `${key} is set by the platform for all tenants`)
+    if (!request.caller.roles.includes('platform'))
+      throw new AppError('FORBIDDEN', `${key} is set by the platform for all tenants`)
     return PLATFORM_TENANT
   }
   app.get('/api/system-configs', {

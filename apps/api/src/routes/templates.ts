@@ -1,9 +1,9 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { TemplateStore } from '@message-center/core/configs/template-store.ts'
-import { Template, TemplateInput } from '@message-center/core/contracts/templates.ts'
 import { MessageType } from '@message-center/core/contracts/content.ts'
 import { ChannelType } from '@message-center/core/contracts/messages.ts'
 import { PageOf, PageQuery } from '@message-center/core/contracts/pages.ts'
-import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Template, TemplateInput } from '@message-center/core/contracts/templates.ts'
 import { Type } from 'typebox'
 import { answers } from './answers.ts'
 import { IdParams } from './id-params.ts'
@@ -66,7 +66,11 @@ export const templateRoutes: FastifyPluginAsyncTypebox<{ store: TemplateStore }>
       response: answers({ 200: Template }, 400, 404, 409, 413, 415),
     },
     handler: (request) =>
-      store.replace(actingTenant(request, request.body.tenantId ?? request.query.tenantId), request.params.id, request.body),
+      store.replace(
+        actingTenant(request, request.body.tenantId ?? request.query.tenantId),
+        request.params.id,
+        request.body,
+      ),
   })
   app.delete('/api/templates/:id', {
     config: { access: ['operator'] },

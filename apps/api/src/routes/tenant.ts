@@ -16,6 +16,7 @@ export const TenantQuery = {
 export function actingTenant({ caller }: FastifyRequest, named: string | number | undefined): string {
   if (named === undefined) return caller.tenantId
   const tenantId = normalizeId(named)
-  if (tenantId === undefined || !mayActFor(caller, tenantId)) throw new AppError('FORBIDDEN', 'the token belongs to another tenant')
+  if (tenantId === undefined || !mayActFor(caller, tenantId))
+    throw new AppError('FORBIDDEN', 'the token belongs to another tenant')
   return tenantId
 }

@@ -25,7 +25,7 @@ export interface Attempt {
 }
 
 /** The same for every attempt of a task, so that a provider which looks at it takes the message once. */
-export function idempotencyKey({ taskId }: Pick<ChannelJob, 'taskId'>): string {
+function idempotencyKey({ taskId }: Pick<ChannelJob, 'taskId'>): string {
   return `mc-${taskId}`
 }
 
@@ -42,7 +42,8 @@ export async function send(attempt: Attempt, deps: AttemptDependencies): Promise
   try {
     return await sendOnce(attempt, deps)
   } catch (error) {
-    if (error instanceof Error && 'errorClass' in error && error.errorClass === 'TOKEN_EXPIRED') return sendOnce(attempt, deps)
+    if (error instanceof Error && 'errorClass' in error && error.errorClass === 'TOKEN_EXPIRED')
+      return sendOnce(attempt, deps)
     throw error
   }
 }
@@ -74,7 +75,8 @@ async function sendOnce({ job, task, settings, adapter }: Attempt, deps: Attempt
 /** An adapter that ignores its signal must not hold the task for ever. */
 function rejectOnAbort(signal: AbortSignal, timeoutMs: number): Promise<never> {
   return new Promise((_, reject) => {
-    const giveUp = () => reject(new ChannelError('UNKNOWN', { code: 'TIMEOUT', message: `no answer within ${timeoutMs} ms` }))
+    const giveUp = () =>
+      reject(new ChannelError('UNKNOWN', { code: 'TIMEOUT', message: `no answer within ${timeoutMs} ms` }))
     signal.addEventListener('abort', giveUp, { once: true })
   })
 }

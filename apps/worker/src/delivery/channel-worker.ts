@@ -1,5 +1,5 @@
-import { channelQueue } from '@message-center/core/queues/names.ts'
 import type { ChannelJob } from '@message-center/core/queues/jobs.ts'
+import { channelQueue } from '@message-center/core/queues/names.ts'
 import type { Logger } from '@message-center/core/telemetry/logger.ts'
 import { DelayedError, type Job, UnrecoverableError } from 'bullmq'
 import type { WorkerFactory } from '../bull-worker.ts'
@@ -22,15 +22,16 @@ export function startChannelWorker(
       verdict = await deliver(job.data, deps)
     } catch (error) {
       deps.logger.error({ ...log, err: error }, 'delivery interrupted by a system fault; the attempt comes again')
-      verdict = { then: 'postpone', until: Date.now() + FAULT_DELAY_MS }
+      verdict = { queue: 'postpone', until: Date.now() + FAULT_DELAY_MS }
     }
-    if (verdict.then === 'retry' || verdict.then === 'fail') deps.logger.warn({ ...log, reason: verdict.reason }, `delivery: ${verdict.then}`)
+    if (verdict.queue === 'retry' || verdict.queue === 'fail')
+      deps.logger.warn({ ...log, reason: verdict.reason }, `delivery: ${verdict.queue}`)
     return follow(job, token, verdict)
   })
 }
 
 async function follow(job: Job<ChannelJob>, token: string | undefined, verdict: Verdict): Promise<string> {
-  switch (verdict.then) {
+  switch (verdict.queue) {
     case 'complete':
       return verdict.note
     case 'postpone':

@@ -17,12 +17,12 @@ import type { TaskWriter } from './task-writer.ts'
 
 /** What the queue has to do with the job after one run of it. */
 export type Verdict =
-  | { then: 'complete'; note: string }
+  | { queue: 'complete'; note: string }
   /** BullMQ's own backoff. */
-  | { then: 'retry'; reason: string }
+  | { queue: 'retry'; reason: string }
   /** The same attempt at a later time; no retry is used up. */
-  | { then: 'postpone'; until: number }
-  | { then: 'fail'; reason: string }
+  | { queue: 'postpone'; until: number }
+  | { queue: 'fail'; reason: string }
 
 export interface DeliveryDependencies extends AttemptDependencies {
   registry: ChannelRegistry
@@ -71,7 +71,8 @@ export async function deliver(job: ChannelJob, deps: DeliveryDependencies): Prom
       ...base(job, claim.token, claim.task.retryCount),
       status: 'SUCCESS',
       resultMessage: detail ?? 'ok',
-      thirdPartyResponse: typeof outcome.response === 'string' ? outcome.response : JSON.stringify(outcome.response ?? null),
+      thirdPartyResponse:
+        typeof outcome.response === 'string' ? outcome.response : JSON.stringify(outcome.response ?? null),
       providerMessageId: outcome.providerMessageId ?? null,
       attempts: withAttempt(claim.task.attempts, {
         at: new Date(startedAt).toISOString(),
@@ -81,7 +82,7 @@ export async function deliver(job: ChannelJob, deps: DeliveryDependencies): Prom
       }),
     })
     deps.metrics.tasksFinished.inc({ channel: job.channelType, outcome: 'success' })
-    return { then: 'complete', note: detail ?? 'sent' }
+    return { queue: 'complete', note: detail ?? 'sent' }
   } catch (error) {
     settle(deps, start)
     return recordFailure(error, { job, config, deps, claim, startedAt, durationMs: elapsed() })
@@ -89,7 +90,11 @@ export async function deliver(job: ChannelJob, deps: DeliveryDependencies): Prom
 }
 
 /** Deterministic per message and channel: a pipeline that runs again finds its reservation, and so does the send. */
-export function reservationKey({ tenantId, messageId, channelType }: Pick<ChannelJob, 'tenantId' | 'messageId' | 'channelType'>): string {
+export function reservationKey({
+  tenantId,
+  messageId,
+  channelType,
+}: Pick<ChannelJob, 'tenantId' | 'messageId' | 'channelType'>): string {
   return `${tenantId}/${messageId}/${channelType}`
 }
 
@@ -102,11 +107,17 @@ interface FailedSend {
   durationMs: number
 }
 
-async function recordFailure(thrown: unknown, { job, config, deps, claim, startedAt, durationMs }: FailedSend): Promise<Verdict> {
+async function recordFailure(
+  thrown: unknown,
+  { job, config, deps, claim, startedAt, durationMs }: FailedSend,
+): Promise<Verdict> {
   const error = classify(thrown)
   const { task, token } = claim
   const defaults = await deps.settings(job.tenantId)
-  deps.metrics.providerRequest.observe({ channel: job.channelType, outcome: error.errorClass.toLowerCase() }, durationMs / 1000)
+  deps.metrics.providerRequest.observe(
+    { channel: job.channelType, outcome: error.errorClass.toLowerCase() },
+    durationMs / 1000,
+  )
   const decision = decide({
     error,
     policy: config.unknownOutcomePolicy,
@@ -135,13 +146,19 @@ async function recordFailure(thrown: unknown, { job, config, deps, claim, starte
   return verdictOf(decision, reason, until, job, deps)
 }
 
-function verdictOf(decision: Decision, reason: string, until: number | null, job: ChannelJob, deps: DeliveryDependencies): Verdict {
+function verdictOf(
+  decision: Decision,
+  reason: string,
+  until: number | null,
+  job: ChannelJob,
+  deps: DeliveryDependencies,
+): Verdict {
   if (decision.next === 'fail') {
     deps.metrics.tasksFinished.inc({ channel: job.channelType, outcome: decision.failure.code.toLowerCase() })
-    return { then: 'fail', reason }
+    return { queue: 'fail', reason }
   }
   deps.metrics.retries.inc({ channel: job.channelType })
-  return decision.next === 'retry' ? { then: 'retry', reason } : { then: 'postpone', until: until ?? deps.now() }
+  return decision.next === 'retry' ? { queue: 'retry', reason } : { queue: 'postpone', until: until ?? deps.now() }
 }
 
 type Claim = { token: string; task: ClaimedTask } | { verdict: Verdict }
@@ -153,7 +170,7 @@ async function claimTask(job: ChannelJob, config: CandidateConfig, deps: Deliver
   const { held } = first
   // Somebody was sending and did not come back. Whether the message arrived cannot be known.
   const leftMs = (held.leaseUntil?.getTime() ?? 0) - deps.now()
-  if (leftMs > 0) return { verdict: { then: 'postpone', until: deps.now() + leftMs } }
+  if (leftMs > 0) return { verdict: { queue: 'postpone', until: deps.now() + leftMs } }
   if (config.unknownOutcomePolicy === 'FAIL') {
     await deps.writer.record({
       ...base(job, held.claimToken, held.retryCount),
@@ -162,20 +179,30 @@ async function claimTask(job: ChannelJob, config: CandidateConfig, deps: Deliver
       resultMessage: 'CHANNEL_ERROR: the sender stopped in the middle; whether the message arrived is not known',
     })
     deps.metrics.tasksFinished.inc({ channel: job.channelType, outcome: 'channel_error' })
-    return { verdict: { then: 'fail', reason: 'unknown outcome' } }
+    return { verdict: { queue: 'fail', reason: 'unknown outcome' } }
   }
   const second = await tryClaim(job, deps, held.claimToken)
-  return 'held' in second ? { verdict: { then: 'postpone', until: deps.now() + deps.sendTimeoutMs } } : second
+  return 'held' in second ? { verdict: { queue: 'postpone', until: deps.now() + deps.sendTimeoutMs } } : second
 }
 
-async function tryClaim(job: ChannelJob, deps: DeliveryDependencies, takeOverFrom: string | null): Promise<Claim | { held: ClaimedTask }> {
+async function tryClaim(
+  job: ChannelJob,
+  deps: DeliveryDependencies,
+  takeOverFrom: string | null,
+): Promise<Claim | { held: ClaimedTask }> {
   const token = newClaimToken()
   const leaseUntil = new Date(deps.now() + deps.sendTimeoutMs + LEASE_MARGIN_MS)
-  const task = await deps.writer.claim({ taskId: job.taskId, createTime: job.createTime, token, leaseUntil, takeOverFrom })
-  if (!task) return { verdict: { then: 'complete', note: 'the task no longer exists' } }
+  const task = await deps.writer.claim({
+    taskId: job.taskId,
+    createTime: job.createTime,
+    token,
+    leaseUntil,
+    takeOverFrom,
+  })
+  if (!task) return { verdict: { queue: 'complete', note: 'the task no longer exists' } }
   if (task.claimToken === token) return { token, task }
   if (task.status === 'SUCCESS' || task.status === 'FAILED') {
-    return { verdict: { then: 'complete', note: `was ${task.status} already` } }
+    return { verdict: { queue: 'complete', note: `was ${task.status} already` } }
   }
   return { held: task }
 }
@@ -185,15 +212,20 @@ async function waitForSlot(job: ChannelJob, deps: DeliveryDependencies, waitMs: 
   if (waitMs >= VISIBLE_WAIT_MS) {
     await deps.writer.postpone({ taskId: job.taskId, createTime: job.createTime, until: new Date(until) })
   }
-  return { then: 'postpone', until }
+  return { queue: 'postpone', until }
 }
 
 /** Ends a task that is not being sent. */
-async function finishUnsent(job: ChannelJob, deps: DeliveryDependencies, code: OutcomeCode, text: string): Promise<Verdict> {
+async function finishUnsent(
+  job: ChannelJob,
+  deps: DeliveryDependencies,
+  code: OutcomeCode,
+  text: string,
+): Promise<Verdict> {
   const reason = resultMessage({ code, text })
   await deps.writer.record({ ...base(job, null, 0), status: 'FAILED', errorCode: code, resultMessage: reason })
   deps.metrics.tasksFinished.inc({ channel: job.channelType, outcome: code.toLowerCase() })
-  return { then: 'fail', reason }
+  return { queue: 'fail', reason }
 }
 
 async function expire(job: ChannelJob, config: CandidateConfig, deps: DeliveryDependencies): Promise<Verdict> {
@@ -205,7 +237,11 @@ function settle(deps: DeliveryDependencies, start: RateLimitStart): void {
   if (start.go) deps.limiter.settle(start)
 }
 
-function base(job: ChannelJob, token: string | null, retryCount: number): Omit<TaskOutcome, 'status'> & { ref: ChannelJob } {
+function base(
+  job: ChannelJob,
+  token: string | null,
+  retryCount: number,
+): Omit<TaskOutcome, 'status'> & { ref: ChannelJob } {
   return {
     ref: job,
     taskId: job.taskId,

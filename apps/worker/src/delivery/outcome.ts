@@ -53,7 +53,7 @@ export function decide(attempt: FailedAttempt): Decision {
 }
 
 /** BullMQ's exponential backoff: the initial delay, doubling with every retry. */
-export function backoffMs(initialDelayMs: number, retryCount: number): number {
+function backoffMs(initialDelayMs: number, retryCount: number): number {
   return initialDelayMs * 2 ** retryCount
 }
 
@@ -70,7 +70,8 @@ function failureOf({ code, message }: ClassifiedError): Failure {
 
 /** Reads what an adapter threw. Any Error may carry `errorClass`; without one it counts as TRANSIENT. */
 export function classify(error: unknown): ClassifiedError {
-  const thrown: Record<string, unknown> & Error = error instanceof Error ? Object.assign(error) : new Error(String(error))
+  const thrown: Record<string, unknown> & Error =
+    error instanceof Error ? Object.assign(error) : new Error(String(error))
   const { code, retryAfterMs, response } = thrown
   return {
     errorClass: isErrorClass(thrown.errorClass) ? thrown.errorClass : 'TRANSIENT',

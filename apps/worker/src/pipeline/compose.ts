@@ -1,7 +1,12 @@
 import type { MessageContext, MessageHandler } from '@message-center/core/pipeline/message-handler.ts'
 
 /** Called when a handler has handed on or ended: how long it took by itself. */
-export type StepObserver<Context> = (context: Context, handler: MessageHandler, startedAt: Date, durationMs: number) => void
+export type StepObserver<Context> = (
+  context: Context,
+  handler: MessageHandler,
+  startedAt: Date,
+  durationMs: number,
+) => void
 
 /**
  * Chains handlers in the way of koa: each runs around the rest. An error passes through all of them to the caller.

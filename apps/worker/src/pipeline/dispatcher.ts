@@ -41,7 +41,9 @@ export function createDispatcher({ pool, queues, settings, onEnqueueError }: Dis
     // A message that failed before its channels were looked up still gets one failed task per channel.
     await context.loadChannels()
     const defaults = await settings(message.tenantId)
-    const result = await batcher.add(plannedMessage(context, (channel) => channel.config?.retry.max ?? defaults.retryMax))
+    const result = await batcher.add(
+      plannedMessage(context, (channel) => channel.config?.retry.max ?? defaults.retryMax),
+    )
     context.dispatched = result
     if (!result.dispatched) return
     const now = Date.now()

@@ -3,11 +3,23 @@ import type { CandidateSource } from '@message-center/core/configs/candidates.ts
 import type { SettingsSource } from '@message-center/core/configs/settings-source.ts'
 import { type FinishedMessage, finishMessages } from '@message-center/core/messages/message-status.ts'
 import {
-  assignJob, findOpenTasks, findOverdue, lookAgainAt, type OpenTask, type OverdueCursor, type OverdueMessage, raiseGeneration,
+  assignJob,
+  findOpenTasks,
+  findOverdue,
+  lookAgainAt,
+  type OpenTask,
+  type OverdueCursor,
+  type OverdueMessage,
+  raiseGeneration,
 } from '@message-center/core/messages/overdue.ts'
 import { livingJobs } from '@message-center/core/queues/job-presence.ts'
 import {
-  bullPriority, type ChannelJob, channelJobId, channelJobOptions, PIPELINE_JOB_OPTIONS, type PipelineJob,
+  bullPriority,
+  type ChannelJob,
+  channelJobId,
+  channelJobOptions,
+  PIPELINE_JOB_OPTIONS,
+  type PipelineJob,
 } from '@message-center/core/queues/jobs.ts'
 import type { Queues } from '@message-center/core/queues/queues.ts'
 import type { RedisConnection } from '@message-center/core/queues/redis.ts'
@@ -59,17 +71,29 @@ async function revivePage(deps: ReconcileDependencies, page: readonly OverdueMes
   const pending = due.filter((message) => message.status === 'PENDING')
   const processing = due.filter((message) => message.status === 'PROCESSING')
   const revived = (await revivePending(deps, pending)) + (await reviveTasks(deps, processing))
-  await lookAgainAt(deps.pool, due.map((message) => ({ ...message, at: new Date(now + NEXT_LOOK_MS) })))
+  await lookAgainAt(
+    deps.pool,
+    due.map((message) => ({ ...message, at: new Date(now + NEXT_LOOK_MS) })),
+  )
   return revived
 }
 
 async function revivePending(deps: ReconcileDependencies, pending: readonly OverdueMessage[]): Promise<number> {
-  const living = await livingJobs(deps.redis, deps.queues.pipeline, pending.flatMap(({ jobId }) => jobId ?? []))
+  const living = await livingJobs(
+    deps.redis,
+    deps.queues.pipeline,
+    pending.flatMap(({ jobId }) => jobId ?? []),
+  )
   const lost = pending.filter(({ jobId }) => jobId === null || !living.has(jobId))
   const groups = Map.groupBy(lost, ({ tenantId, priority }) => `${tenantId} ${priority}`)
-  const jobs = [...groups.values()].flatMap((group) => inChunks(group, MAX_MESSAGES_PER_JOB)).map((members) => ({ id: `r${randomUUID()}`, members }))
+  const jobs = [...groups.values()]
+    .flatMap((group) => inChunks(group, MAX_MESSAGES_PER_JOB))
+    .map((members) => ({ id: `r${randomUUID()}`, members }))
   if (jobs.length === 0) return 0
-  await assignJob(deps.pool, jobs.flatMap(({ id, members }) => members.map((member) => ({ ...member, jobId: id }))))
+  await assignJob(
+    deps.pool,
+    jobs.flatMap(({ id, members }) => members.map((member) => ({ ...member, jobId: id }))),
+  )
   await deps.queues.pipeline.addBulk(
     jobs.map(({ id, members }) => {
       const data: PipelineJob = {
@@ -77,7 +101,11 @@ async function revivePending(deps: ReconcileDependencies, pending: readonly Over
         messages: members.map(({ messageId, createTime }) => [messageId, createTime]),
       }
       const name = members.length === 1 ? (members[0]?.messageId ?? '') : `${members.length} messages`
-      return { name, data, opts: { ...PIPELINE_JOB_OPTIONS, jobId: id, priority: bullPriority(members[0]?.priority ?? 0) } }
+      return {
+        name,
+        data,
+        opts: { ...PIPELINE_JOB_OPTIONS, jobId: id, priority: bullPriority(members[0]?.priority ?? 0) },
+      }
     }),
   )
   deps.metrics.reconciled.inc({ kind: 'message' }, lost.length)
@@ -95,11 +123,17 @@ async function reviveTasks(deps: ReconcileDependencies, processing: readonly Ove
   let revived = 0
   for (const [channelType, tasks] of Map.groupBy(open, (task) => task.channelType)) {
     const queue = deps.queues.channel(channelType)
-    const living = await livingJobs(deps.redis, queue, tasks.map(({ taskId, generation }) => channelJobId(taskId, generation)))
+    const living = await livingJobs(
+      deps.redis,
+      queue,
+      tasks.map(({ taskId, generation }) => channelJobId(taskId, generation)),
+    )
     const lost = tasks.filter(({ taskId, generation }) => !living.has(channelJobId(taskId, generation)))
     if (lost.length === 0) continue
     await raiseGeneration(deps.pool, lost)
-    const jobs = await Promise.all(lost.map((task) => newJob(deps, task, messages.get(`${task.tenantId} ${task.messageId}`))))
+    const jobs = await Promise.all(
+      lost.map((task) => newJob(deps, task, messages.get(`${task.tenantId} ${task.messageId}`))),
+    )
     await queue.addBulk(jobs)
     deps.metrics.reconciled.inc({ kind: 'task' }, lost.length)
     revived += lost.length
@@ -128,5 +162,7 @@ async function newJob(deps: ReconcileDependencies, task: OpenTask, message: Over
 }
 
 function inChunks<T>(list: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(list.length / size) }, (_, index) => list.slice(index * size, (index + 1) * size))
+  return Array.from({ length: Math.ceil(list.length / size) }, (_, index) =>
+    list.slice(index * size, (index + 1) * size),
+  )
 }

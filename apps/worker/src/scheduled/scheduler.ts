@@ -38,7 +38,11 @@ export function startScheduler(deps: {
 
   async function schedule(): Promise<void> {
     for (const { name, everyMs } of tasks) {
-      await queue.upsertJobScheduler(name, { every: everyMs }, { name, opts: { removeOnComplete: { count: 20 }, removeOnFail: { count: 20 } } })
+      await queue.upsertJobScheduler(
+        name,
+        { every: everyMs },
+        { name, opts: { removeOnComplete: { count: 20 }, removeOnFail: { count: 20 } } },
+      )
     }
   }
 
@@ -54,7 +58,9 @@ export function startScheduler(deps: {
   let stopped = false
   let watching: Promise<void> = Promise.resolve()
   const timer = setInterval(() => {
-    watching = watching.then(() => (stopped ? undefined : watch())).catch((error) => logger.warn({ err: error }, 'redis watch'))
+    watching = watching
+      .then(() => (stopped ? undefined : watch()))
+      .catch((error) => logger.warn({ err: error }, 'redis watch'))
   }, WATCH_MS)
   return {
     /** Makes the schedulers and the first look, without waiting for the next tick. */

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { createProviderFetch, type ProviderFetch, postJson } from './http.ts'
-import { type CannedAnswer, startRecordingServer } from './test/recording-server.ts'
+import { type CannedAnswer, startRecordingServer } from './recording-server.ts'
 
 const cleanups: (() => Promise<unknown>)[] = []
 afterEach(async () => {

@@ -1,6 +1,6 @@
 import type { Pool } from 'mysql2/promise'
-import { importExtension } from '../settings/import-extension.ts'
 import type { Env } from '../settings/env.ts'
+import { importExtension } from '../settings/import-extension.ts'
 import type { ChannelAdapter } from './adapter.ts'
 import { createDingtalkAdapter } from './dingtalk/index.ts'
 import { createLocalAdapter } from './local/index.ts'
@@ -17,10 +17,15 @@ export async function loadChannels(env: Env, pool: Pool): Promise<ChannelRegistr
     createWechatWorkAdapter({ baseUrl: env.wechatWorkBaseUrl }),
     createLocalAdapter({ pool }),
   ]
-  const added = await Promise.all(env.channelAdapters.map((module) => importExtension<ChannelAdapter>('CHANNEL_ADAPTERS', module)))
+  const added = await Promise.all(
+    env.channelAdapters.map((module) => importExtension<ChannelAdapter>('CHANNEL_ADAPTERS', module)),
+  )
   for (const [index, adapter] of added.entries()) {
-    const missing = ['type', 'configSchema', 'secretFields', 'messageTypes', 'rateLimit', 'send'].filter((key) => !(key in adapter))
-    if (missing.length > 0) throw new Error(`CHANNEL_ADAPTERS: ${env.channelAdapters[index]} exports no ${missing.join(', ')}`)
+    const missing = ['type', 'configSchema', 'secretFields', 'messageTypes', 'rateLimit', 'send'].filter(
+      (key) => !(key in adapter),
+    )
+    if (missing.length > 0)
+      throw new Error(`CHANNEL_ADAPTERS: ${env.channelAdapters[index]} exports no ${missing.join(', ')}`)
   }
   return createChannelRegistry([...builtIn, ...added])
 }

@@ -44,10 +44,10 @@ export function createCandidateSource(pool: Pool, invalidation: Invalidation): C
     return storeElseTenant(rows.map(toCandidate))
   }, invalidation)
   const byId = createTenantCache<{ config: CandidateConfig | undefined }>(async (tenantId, id) => {
-    const [rows] = await pool.query<RowDataPacket[]>('SELECT * FROM msg_channel_config WHERE id = ? AND tenant_id = ?', [
-      id,
-      tenantId,
-    ])
+    const [rows] = await pool.query<RowDataPacket[]>(
+      'SELECT * FROM msg_channel_config WHERE id = ? AND tenant_id = ?',
+      [id, tenantId],
+    )
     return { config: rows[0] && toCandidate(rows[0]) }
   }, invalidation)
   return {

@@ -32,7 +32,10 @@ export function createChannelConfigStore(deps: {
   const { db, cipher } = deps
 
   async function find(tenantId: string, id: string): Promise<ChannelConfigRow> {
-    const [row] = await db.select().from(channelConfigs).where(ofTenant(tenantId, eq(channelConfigs.id, id)))
+    const [row] = await db
+      .select()
+      .from(channelConfigs)
+      .where(ofTenant(tenantId, eq(channelConfigs.id, id)))
     if (!row) throw new AppError('NOT_FOUND', `there is no channel config ${id}`)
     return row
   }
@@ -47,7 +50,10 @@ export function createChannelConfigStore(deps: {
       configJson: maskSettings(settings, secretFields ?? Object.keys(settings)),
       enabled: row.enabled === 1,
       timeWindowEnabled: row.timeWindowEnabled === 1,
-      retry: retryMax === null || retryInitialDelayMs === null ? null : { max: retryMax, initialDelayMs: retryInitialDelayMs },
+      retry:
+        retryMax === null || retryInitialDelayMs === null
+          ? null
+          : { max: retryMax, initialDelayMs: retryInitialDelayMs },
       createTime: row.createTime.toISOString(),
       updateTime: row.updateTime.toISOString(),
     }
@@ -65,7 +71,10 @@ export function createChannelConfigStore(deps: {
           .values({ ...toColumns(input, channel), tenantId, configJson: '' })
         // The ciphertext is bound to the row's id, which exists only now.
         const configJson = sealSettings(cipher, { id: String(insertId), tenantId }, settings)
-        await transaction.update(channelConfigs).set({ configJson }).where(eq(channelConfigs.id, String(insertId)))
+        await transaction
+          .update(channelConfigs)
+          .set({ configJson })
+          .where(eq(channelConfigs.id, String(insertId)))
         return String(insertId)
       })
       await deps.onChange(tenantId)
@@ -84,21 +93,32 @@ export function createChannelConfigStore(deps: {
       )
       const [[counted], rows] = await Promise.all([
         db.select({ total: count() }).from(channelConfigs).where(where),
-        db.select().from(channelConfigs).where(where).orderBy(asc(channelConfigs.id)).limit(pageSize).offset((page - 1) * pageSize),
+        db
+          .select()
+          .from(channelConfigs)
+          .where(where)
+          .orderBy(asc(channelConfigs.id))
+          .limit(pageSize)
+          .offset((page - 1) * pageSize),
       ])
       return { total: Number(counted?.total ?? 0), page, pageSize, items: rows.map(toAnswer) }
     },
 
     async replace(tenantId: string, id: string, input: ChannelConfigInput): Promise<ChannelConfig> {
       const row = await find(tenantId, id)
-      if (input.channelType !== row.channelType) throw invalidField('channelType', `of a config cannot change; it is ${row.channelType}`)
+      if (input.channelType !== row.channelType)
+        throw invalidField('channelType', `of a config cannot change; it is ${row.channelType}`)
       const channel = channelOf(deps.registry, input)
       const settings = unmaskSettings(settingsOf(input), openSettings(cipher, row), channel.adapter.secretFields)
       refuseMask(settings)
       checkSettings(channel, settings)
       await db
         .update(channelConfigs)
-        .set({ ...toColumns(input, channel), configJson: sealSettings(cipher, row, settings), version: row.version + 1 })
+        .set({
+          ...toColumns(input, channel),
+          configJson: sealSettings(cipher, row, settings),
+          version: row.version + 1,
+        })
         .where(ofTenant(tenantId, eq(channelConfigs.id, id)))
       await deps.onChange(tenantId)
       return toAnswer(await find(tenantId, id))
@@ -135,11 +155,14 @@ function settingsOf({ configJson }: ChannelConfigInput): Settings {
 
 function refuseMask(settings: Settings): void {
   const masked = Object.keys(settings).find((key) => settings[key] === MASK)
-  if (masked) throw invalidField(`configJson.${masked}`, `is '${MASK}', which stands for a stored secret; there is none to keep`)
+  if (masked)
+    throw invalidField(`configJson.${masked}`, `is '${MASK}', which stands for a stored secret; there is none to keep`)
 }
 
 function checkSettings(channel: RegisteredChannel, settings: Settings): void {
-  const faults = channel.checkConfig(settings).map(({ path, message }) => ({ path: path ? `configJson.${path}` : 'configJson', message }))
+  const faults = channel
+    .checkConfig(settings)
+    .map(({ path, message }) => ({ path: path ? `configJson.${path}` : 'configJson', message }))
   const [first] = faults
   if (first) throw new AppError('VALIDATION_FAILED', `${first.path} ${first.message}`, { details: faults })
 }

@@ -28,7 +28,9 @@ export function createSettingsStore(deps: { pool: Pool; env: Env; onChange(tenan
       'SELECT tenant_id, config_key, config_value FROM msg_system_config WHERE tenant_id IN (?, ?) ORDER BY tenant_id = ?',
       [PLATFORM_TENANT, tenantId, tenantId],
     )
-    return new Map(rows.map((row) => [row.config_key, { tenantId: String(row.tenant_id), value: JSON.parse(row.config_value) }]))
+    return new Map(
+      rows.map((row) => [row.config_key, { tenantId: String(row.tenant_id), value: JSON.parse(row.config_value) }]),
+    )
   }
 
   function toAnswer(key: string, entry: { tenantId: string; value: unknown } | undefined): SettingAnswer {
@@ -54,7 +56,10 @@ export function createSettingsStore(deps: { pool: Pool; env: Env; onChange(tenan
     async set(tenantId: string, key: string, value: unknown, updatedBy: string): Promise<SettingAnswer> {
       definitionOf(key)
       const [fault] = validators.get(key)?.(value) ?? []
-      if (fault) throw new AppError('VALIDATION_FAILED', `value ${fault.message}`, { details: [{ path: 'value', message: fault.message }] })
+      if (fault)
+        throw new AppError('VALIDATION_FAILED', `value ${fault.message}`, {
+          details: [{ path: 'value', message: fault.message }],
+        })
       await pool.query(
         `INSERT INTO msg_system_config (tenant_id, config_key, config_value, updated_by) VALUES (?, ?, ?, ?)
          ON DUPLICATE KEY UPDATE config_value = VALUES(config_value), updated_by = VALUES(updated_by)`,

@@ -22,11 +22,13 @@ export function createTemplateSource(pool: Pool, invalidation: Invalidation): Te
        WHERE tenant_id = ? AND business_type = ? AND enabled = 1`,
       [tenantId, businessType],
     )
-    const templates = rows.map((row): StoredTemplate => ({
-      channelType: row.channel_type,
-      messageType: row.message_type,
-      templateContent: row.template_content,
-    }))
+    const templates = rows.map(
+      (row): StoredTemplate => ({
+        channelType: row.channel_type,
+        messageType: row.message_type,
+        templateContent: row.template_content,
+      }),
+    )
     templates.sort((a, b) => MESSAGE_TYPES.indexOf(a.messageType) - MESSAGE_TYPES.indexOf(b.messageType))
     return Map.groupBy(templates, (template) => template.channelType)
   }, invalidation)

@@ -29,7 +29,10 @@ export function createTemplateStore(deps: {
   const { db } = deps
 
   async function find(tenantId: string, id: string): Promise<TemplateRow> {
-    const [row] = await db.select().from(templates).where(ofTenant(tenantId, eq(templates.id, id)))
+    const [row] = await db
+      .select()
+      .from(templates)
+      .where(ofTenant(tenantId, eq(templates.id, id)))
     if (!row) throw new AppError('NOT_FOUND', `there is no template ${id}`)
     return row
   }
@@ -37,9 +40,7 @@ export function createTemplateStore(deps: {
   return {
     async create(tenantId: string, input: TemplateInput): Promise<Template> {
       const columns = toColumns(deps.registry, input)
-      const [{ insertId }] = await refusingSecond(input, () =>
-        db.insert(templates).values({ ...columns, tenantId }),
-      )
+      const [{ insertId }] = await refusingSecond(input, () => db.insert(templates).values({ ...columns, tenantId }))
       await deps.onChange(tenantId)
       return toAnswer(await find(tenantId, String(insertId)))
     },
@@ -56,7 +57,13 @@ export function createTemplateStore(deps: {
       )
       const [[counted], rows] = await Promise.all([
         db.select({ total: count() }).from(templates).where(where),
-        db.select().from(templates).where(where).orderBy(asc(templates.id)).limit(pageSize).offset((page - 1) * pageSize),
+        db
+          .select()
+          .from(templates)
+          .where(where)
+          .orderBy(asc(templates.id))
+          .limit(pageSize)
+          .offset((page - 1) * pageSize),
       ])
       return { total: Number(counted?.total ?? 0), page, pageSize, items: rows.map(toAnswer) }
     },
@@ -64,7 +71,12 @@ export function createTemplateStore(deps: {
     async replace(tenantId: string, id: string, input: TemplateInput): Promise<Template> {
       const { version } = await find(tenantId, id)
       const columns = { ...toColumns(deps.registry, input), version: version + 1 }
-      await refusingSecond(input, () => db.update(templates).set(columns).where(ofTenant(tenantId, eq(templates.id, id))))
+      await refusingSecond(input, () =>
+        db
+          .update(templates)
+          .set(columns)
+          .where(ofTenant(tenantId, eq(templates.id, id))),
+      )
       await deps.onChange(tenantId)
       return toAnswer(await find(tenantId, id))
     },
@@ -108,7 +120,10 @@ function toColumns(registry: ChannelRegistry, input: TemplateInput) {
   }
 }
 
-async function refusingSecond<T>({ businessType, channelType, messageType }: TemplateInput, write: () => Promise<T>): Promise<T> {
+async function refusingSecond<T>(
+  { businessType, channelType, messageType }: TemplateInput,
+  write: () => Promise<T>,
+): Promise<T> {
   try {
     return await write()
   } catch (error) {

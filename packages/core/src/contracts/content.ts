@@ -6,7 +6,11 @@ export const MessageType = Type.Enum(MESSAGE_TYPES, { description: 'Kind of cont
 export type MessageType = (typeof MESSAGE_TYPES)[number]
 
 const Title = Type.String({ minLength: 1, description: 'Headline' })
-const Url = Type.String({ minLength: 1, pattern: '^[A-Za-z][A-Za-z0-9+.-]*://', description: 'Absolute URL with scheme' })
+const Url = Type.String({
+  minLength: 1,
+  pattern: '^[A-Za-z][A-Za-z0-9+.-]*://',
+  description: 'Absolute URL with scheme',
+})
 
 /** TEXT: the content is the text itself. */
 export const TextContent = Type.String({ minLength: 1 })

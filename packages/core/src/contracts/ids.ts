@@ -4,10 +4,7 @@ const MAX_ID = 2n ** 63n - 1n
 
 /** A 64-bit id as callers may write it: a string of digits or a safe integer (proto3 JSON mapping). */
 export const IdInput = Type.Union(
-  [
-    Type.String({ pattern: '^[0-9]{1,19}$' }),
-    Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
-  ],
+  [Type.String({ pattern: '^[0-9]{1,19}$' }), Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })],
   { description: '64-bit id: a string of digits, or an integer up to 2^53-1', examples: ['1'] },
 )
 

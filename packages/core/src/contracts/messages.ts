@@ -28,12 +28,12 @@ export const OUTCOME_CODES = [
 export type OutcomeCode = (typeof OUTCOME_CODES)[number]
 
 export const MESSAGE_ID_PATTERN = '^[A-Za-z0-9._:-]{1,64}$'
-export const MessageId = Type.String({ pattern: MESSAGE_ID_PATTERN, description: 'Unique within the tenant' })
-export const CHANNEL_TYPE_PATTERN = '^[A-Z][A-Z0-9_]{0,31}$'
+const MessageId = Type.String({ pattern: MESSAGE_ID_PATTERN, description: 'Unique within the tenant' })
+const CHANNEL_TYPE_PATTERN = '^[A-Z][A-Z0-9_]{0,31}$'
 export const ChannelType = Type.String({ pattern: CHANNEL_TYPE_PATTERN, examples: ['DINGTALK'] })
 
 const RecipientId = Type.String({ minLength: 1, maxLength: 128 })
-export const RecipientsInput = Type.Object(
+const RecipientsInput = Type.Object(
   {
     userIds: Type.Optional(Type.Array(RecipientId, { maxItems: 10_000, description: "The provider's user ids" })),
     mobiles: Type.Optional(Type.Array(Type.String({ pattern: '^\\+?[0-9-]{3,20}$' }), { maxItems: 10_000 })),
@@ -189,8 +189,6 @@ export type TraceAttempt = Static<typeof TraceAttempt>
 export const MessageTrace = Type.Object({
   messageId: Type.String(),
   steps: Type.Array(TraceStep),
-  tasks: Type.Array(
-    Type.Object({ taskId: IdOutput, channelType: Type.String(), attempts: Type.Array(TraceAttempt) }),
-  ),
+  tasks: Type.Array(Type.Object({ taskId: IdOutput, channelType: Type.String(), attempts: Type.Array(TraceAttempt) })),
 })
 export type MessageTrace = Static<typeof MessageTrace>

@@ -1,6 +1,6 @@
 import { type TSchema, Type } from 'typebox'
 
-export const MAX_PAGE_SIZE = 200
+const MAX_PAGE_SIZE = 200
 
 /** Query parameters of every list. */
 export const PageQuery = {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { createConnection, createPool, type Connection, type Pool, type PoolOptions } from 'mysql2/promise'
+import { type Connection, createConnection, createPool, type Pool, type PoolOptions } from 'mysql2/promise'
 import type { Env } from '../settings/env.ts'
 
 export type DatabaseEnv = Pick<Env, 'databaseUrl' | 'databaseSsl' | 'databaseSslCa'>
@@ -13,7 +13,10 @@ function connectionOptions({ databaseUrl, databaseSsl, databaseSslCa }: Database
   const ssl =
     databaseSsl === 'off'
       ? undefined
-      : { rejectUnauthorized: databaseSsl === 'verify', ...(databaseSslCa ? { ca: readFileSync(databaseSslCa, 'utf8') } : {}) }
+      : {
+          rejectUnauthorized: databaseSsl === 'verify',
+          ...(databaseSslCa ? { ca: readFileSync(databaseSslCa, 'utf8') } : {}),
+        }
   return {
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port: Number(url.port || 3306),

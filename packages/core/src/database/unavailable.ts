@@ -27,5 +27,9 @@ export function isDatabaseUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const code = 'code' in error ? String(error.code) : ''
   // A connection that mysql2 has lost answers later calls with plain Errors.
-  return UNAVAILABLE_CODES.has(code) || ('fatal' in error && error.fatal === true) || /closed state|Connection lost/.test(error.message)
+  return (
+    UNAVAILABLE_CODES.has(code) ||
+    ('fatal' in error && error.fatal === true) ||
+    /closed state|Connection lost/.test(error.message)
+  )
 }

@@ -7,7 +7,7 @@ import { isDatabaseUnavailable } from '../database/unavailable.ts'
 import { createBatcher } from './batcher.ts'
 import { assignJobs, enqueueMessages } from './enqueue.ts'
 import { type InsertOutcome, insertMessages } from './insert-messages.ts'
-import { type MessageRules, validateMessage, type ValidMessage } from './message-validation.ts'
+import { type MessageRules, type ValidMessage, validateMessage } from './message-validation.ts'
 
 /** What became of one message that was handed in. `new` and `same` are successes. */
 export interface Accepted {
@@ -121,7 +121,12 @@ async function separately(
   if (messages.length === 1 || isDatabaseUnavailable(error)) throw error
   const results: FlushResult[] = []
   for (const message of messages) {
-    results.push(await flush([message]).then(([outcome]) => outcome ?? 'conflict', (reason) => ({ error: reason })))
+    results.push(
+      await flush([message]).then(
+        ([outcome]) => outcome ?? 'conflict',
+        (reason) => ({ error: reason }),
+      ),
+    )
   }
   return results
 }
@@ -129,6 +134,7 @@ async function separately(
 function asAppError(error: unknown, messageId: string): unknown {
   if (!isDatabaseUnavailable(error)) return error
   const extras = { messageId, retryAfterSeconds: 1 }
-  return new AppError('UNAVAILABLE', 'the message could not be stored just now; send it again', extras, { cause: error })
+  return new AppError('UNAVAILABLE', 'the message could not be stored just now; send it again', extras, {
+    cause: error,
+  })
 }
-

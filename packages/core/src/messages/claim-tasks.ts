@@ -1,8 +1,8 @@
 import type { Pool, RowDataPacket } from 'mysql2/promise'
-import { isLockConflict } from '../database/transaction.ts'
 import type { Recipients } from '../channels/adapter.ts'
 import type { MessageType } from '../contracts/content.ts'
 import type { TaskStatus } from '../contracts/messages.ts'
+import { isLockConflict } from '../database/transaction.ts'
 import { toDatetimeMs } from './message-ref.ts'
 
 /** Names one task and its partition. */
@@ -44,7 +44,13 @@ export async function claimTasks(pool: Pool, requests: readonly ClaimRequest[]):
   const parameter = JSON.stringify(
     requests
       .toSorted((a, b) => compareIds(a.taskId, b.taskId))
-      .map((claim) => [claim.taskId, claim.createTime, claim.token, toDatetimeMs(claim.leaseUntil), claim.takeOverFrom]),
+      .map((claim) => [
+        claim.taskId,
+        claim.createTime,
+        claim.token,
+        toDatetimeMs(claim.leaseUntil),
+        claim.takeOverFrom,
+      ]),
   )
   await retryingLockConflicts(() => pool.query(CLAIM, [parameter]))
   const [rows] = await pool.query<RowDataPacket[]>(READ, [parameter])

@@ -1,10 +1,10 @@
 import type { Pool, PoolConnection, RowDataPacket } from 'mysql2/promise'
-import { inTransaction } from '../database/transaction.ts'
 import type { Recipients } from '../channels/adapter.ts'
 import type { MessageType } from '../contracts/content.ts'
 import type { TraceStep } from '../contracts/messages.ts'
-import { compareRefs, type MessageRef, refsParameter, REFS_TABLE, toDatetime, toDatetimeMs } from './message-ref.ts'
-import { deriveStatus, type DerivedStatus } from './message-status.ts'
+import { inTransaction } from '../database/transaction.ts'
+import { compareRefs, type MessageRef, REFS_TABLE, refsParameter, toDatetime, toDatetimeMs } from './message-ref.ts'
+import { type DerivedStatus, deriveStatus } from './message-status.ts'
 import { type Failure, resultMessage } from './outcome.ts'
 
 /** A task as the pipeline decided it: to be sent, or failed on the way. In channel order. */
@@ -38,8 +38,7 @@ export interface DispatchedTask {
 
 export type DispatchResult =
   /** The message was dispatched or ended before (another run, a cancel): nothing was written. */
-  | { dispatched: false }
-  | { dispatched: true; status: DerivedStatus; tasks: DispatchedTask[] }
+  { dispatched: false } | { dispatched: true; status: DerivedStatus; tasks: DispatchedTask[] }
 
 /**
  * Writes the tasks of messages and the status that follows from them, in one transaction. Only messages that are still
@@ -104,7 +103,10 @@ async function insertTasks(connection: PoolConnection, messages: readonly Planne
   )
 }
 
-async function taskIds(connection: PoolConnection, refs: readonly MessageRef[]): Promise<Map<string, DispatchedTask[]>> {
+async function taskIds(
+  connection: PoolConnection,
+  refs: readonly MessageRef[],
+): Promise<Map<string, DispatchedTask[]>> {
   const [rows] = await connection.query<RowDataPacket[]>(
     `SELECT STRAIGHT_JOIN k.id, k.tenant_id, k.message_id, k.channel_type, k.channel_config_id, k.status FROM ${REFS_TABLE}
      JOIN msg_channel_task k ON k.tenant_id = j.t AND k.message_id = j.m AND k.create_time = j.c`,
@@ -123,7 +125,12 @@ async function taskIds(connection: PoolConnection, refs: readonly MessageRef[]):
 function statusOf(message: PlannedMessage): DerivedStatus {
   if (message.failure) {
     const counts = { totalChannels: message.tasks.length, successChannels: 0, failedChannels: message.tasks.length }
-    return { status: 'FAILED', ...counts, errorCode: message.failure.code, errorMessage: resultMessage(message.failure) }
+    return {
+      status: 'FAILED',
+      ...counts,
+      errorCode: message.failure.code,
+      errorMessage: resultMessage(message.failure),
+    }
   }
   return deriveStatus(
     message.tasks.map(({ failure }) => ({
@@ -144,9 +151,17 @@ async function storeStatus(
     const status = statuses.get(keyOf(message))
     const final = status?.status === 'FAILED'
     return [
-      message.tenantId, message.messageId, message.createTime, status?.status, status?.totalChannels, status?.failedChannels,
-      status?.errorCode, status?.errorMessage, final ? null : toDatetimeMs(earliestDue(message, now)),
-      final ? toDatetime(now) : null, JSON.stringify(withDispatchSteps(message, status, now)),
+      message.tenantId,
+      message.messageId,
+      message.createTime,
+      status?.status,
+      status?.totalChannels,
+      status?.failedChannels,
+      status?.errorCode,
+      status?.errorMessage,
+      final ? null : toDatetimeMs(earliestDue(message, now)),
+      final ? toDatetime(now) : null,
+      JSON.stringify(withDispatchSteps(message, status, now)),
     ]
   })
   await connection.query(
@@ -165,8 +180,18 @@ async function storeStatus(
 /** The last two steps are what is being written here: their traces go along. */
 function withDispatchSteps(message: PlannedMessage, status: DerivedStatus | undefined, now: Date): TraceStep[] {
   const started = new Date(message.dispatchStartedAt).toISOString()
-  const dispatch = { step: 'channel-dispatch', at: started, durationMs: now.getTime() - message.dispatchStartedAt, outcome: 'ok' }
-  const tracking = { step: 'status-tracking', at: now.toISOString(), durationMs: 0, outcome: status?.status ?? 'PROCESSING' }
+  const dispatch = {
+    step: 'channel-dispatch',
+    at: started,
+    durationMs: now.getTime() - message.dispatchStartedAt,
+    outcome: 'ok',
+  }
+  const tracking = {
+    step: 'status-tracking',
+    at: now.toISOString(),
+    durationMs: 0,
+    outcome: status?.status ?? 'PROCESSING',
+  }
   return message.failure ? [...message.steps, tracking] : [...message.steps, dispatch, tracking]
 }
 

@@ -1,8 +1,8 @@
 import type { Queue } from 'bullmq'
 import { bullPriority, PIPELINE_JOB_OPTIONS, type PipelineJob } from '../queues/jobs.ts'
+import type { NewMessage } from './insert-messages.ts'
 import { toDatetime } from './message-ref.ts'
 import type { ValidMessage } from './message-validation.ts'
-import type { NewMessage } from './insert-messages.ts'
 
 /** Most messages that one pipeline job carries: bounds what a crash repeats and how long one job holds its worker. */
 const MAX_MESSAGES_PER_JOB = 100

@@ -1,8 +1,8 @@
 import type { Pool, PoolConnection, ResultSetHeader, RowDataPacket } from 'mysql2/promise'
 import { inTransaction } from '../database/transaction.ts'
 import { needsLossless } from '../templates/lossless-json.ts'
+import { compareRefs, REFS_TABLE, refsParameter, toDatetimeMs } from './message-ref.ts'
 import type { ValidMessage } from './message-validation.ts'
-import { compareRefs, refsParameter, REFS_TABLE, toDatetimeMs } from './message-ref.ts'
 
 /** A message on its way into the tables, with the job that will carry it (null: nothing to do before `sendAt`). */
 export interface NewMessage extends ValidMessage {
@@ -19,7 +19,11 @@ export type InsertOutcome = 'new' | 'same' | 'conflict'
  * When it resolves, the new ones are committed.
  * @param flushId unique to this call; marks the key rows that it wrote
  */
-export async function insertMessages(pool: Pool, messages: readonly NewMessage[], flushId: string): Promise<InsertOutcome[]> {
+export async function insertMessages(
+  pool: Pool,
+  messages: readonly NewMessage[],
+  flushId: string,
+): Promise<InsertOutcome[]> {
   const sorted = [...messages].sort(compareRefs)
   return inTransaction(pool, async (connection) => {
     const written = await insertKeys(connection, sorted, flushId)
@@ -87,4 +91,3 @@ async function insertRows(connection: PoolConnection, messages: NewMessage[]): P
     [rows],
   )
 }
-

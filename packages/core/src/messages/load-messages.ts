@@ -1,7 +1,7 @@
 import type { Pool, RowDataPacket } from 'mysql2/promise'
 import type { Attributes, MessageStatus } from '../contracts/messages.ts'
 import { parseLossless } from '../templates/lossless-json.ts'
-import { type MessageRef, refsParameter, REFS_TABLE } from './message-ref.ts'
+import { type MessageRef, REFS_TABLE, refsParameter } from './message-ref.ts'
 
 /** A message as the pipeline sees it. */
 export interface PipelineMessage extends MessageRef {

@@ -1,6 +1,6 @@
 import type { Pool, PoolConnection, RowDataPacket } from 'mysql2/promise'
 import type { MessageStatus, OutcomeCode, TaskStatus } from '../contracts/messages.ts'
-import { compareRefs, type MessageRef, refsParameter, REFS_TABLE } from './message-ref.ts'
+import { compareRefs, type MessageRef, REFS_TABLE, refsParameter } from './message-ref.ts'
 
 /** What the status of a message is derived from, in channel order. */
 export interface TaskState {
@@ -77,7 +77,15 @@ export async function finishMessages(
 
 async function storeFinal(pool: Pool | PoolConnection, finished: (MessageRef & DerivedStatus)[]): Promise<void> {
   const parameter = finished.map((m) => [
-    m.tenantId, m.messageId, m.createTime, m.status, m.totalChannels, m.successChannels, m.failedChannels, m.errorCode, m.errorMessage,
+    m.tenantId,
+    m.messageId,
+    m.createTime,
+    m.status,
+    m.totalChannels,
+    m.successChannels,
+    m.failedChannels,
+    m.errorCode,
+    m.errorMessage,
   ])
   await pool.query(
     `UPDATE JSON_TABLE(?, '$[*]' COLUMNS (

@@ -56,19 +56,41 @@ export async function validateMessage(body: unknown, caller: Caller, rules: Mess
   const messageId = input.messageId ?? uuidv7()
   const businessData = readBusinessData(input.businessData, given)
   const attributes = input.attributes ?? null
-  if (isNestedDeeperThan(attributes, MAX_NESTING)) throw invalidField('attributes', `is nested deeper than ${MAX_NESTING}`, given)
+  if (isNestedDeeperThan(attributes, MAX_NESTING))
+    throw invalidField('attributes', `is nested deeper than ${MAX_NESTING}`, given)
   const attributesText = attributes && JSON.stringify(attributes)
   if (Buffer.byteLength(attributesText ?? '') > MAX_MESSAGE_BYTES) {
     throw new AppError('PAYLOAD_TOO_LARGE', `a message takes at most ${MAX_MESSAGE_BYTES} bytes`, { messageId: given })
   }
-  refuseLoneSurrogates({ 'businessData': businessData.text, attributes: attributesText ?? '', businessType: JSON.stringify(input.businessType) }, given)
+  refuseLoneSurrogates(
+    {
+      businessData: businessData.text,
+      attributes: attributesText ?? '',
+      businessType: JSON.stringify(input.businessType),
+    },
+    given,
+  )
   const storeId = storeIdOf(input, given)
   const targetChannels = targetsOf(input, rules, given)
   const times = await deliveryOptions(attributes, tenantId, rules, given)
-  const contentHash = hashContent([tenantId, storeId, input.businessType, businessData.value, targetChannels, attributes])
+  const contentHash = hashContent([
+    tenantId,
+    storeId,
+    input.businessType,
+    businessData.value,
+    targetChannels,
+    attributes,
+  ])
   return {
-    tenantId, messageId, storeId, businessType: input.businessType, businessDataText: businessData.text,
-    attributesText, targetChannels, ...times, contentHash,
+    tenantId,
+    messageId,
+    storeId,
+    businessType: input.businessType,
+    businessDataText: businessData.text,
+    attributesText,
+    targetChannels,
+    ...times,
+    contentHash,
   }
 }
 
@@ -80,11 +102,13 @@ function givenMessageId(body: unknown): string | undefined {
 /** Looked at before the shape: who names another tenant learns nothing from validation. */
 function tenantOf(body: unknown, caller: Caller, messageId: string | undefined): string {
   const named = typeof body === 'object' && body !== null && 'tenantId' in body ? body.tenantId : undefined
-  const wellFormed = (typeof named === 'string' && /^\d{1,19}$/.test(named)) || (Number.isSafeInteger(named) && Number(named) >= 0)
+  const wellFormed =
+    (typeof named === 'string' && /^\d{1,19}$/.test(named)) || (Number.isSafeInteger(named) && Number(named) >= 0)
   if (!wellFormed) return caller.tenantId
   const tenantId = normalizeId(named as string | number)
   if (tenantId === undefined) throw invalidField('tenantId', 'exceeds 64 bits', messageId)
-  if (!mayActFor(caller, tenantId)) throw new AppError('FORBIDDEN', 'the token belongs to another tenant', { messageId })
+  if (!mayActFor(caller, tenantId))
+    throw new AppError('FORBIDDEN', 'the token belongs to another tenant', { messageId })
   return tenantId
 }
 
@@ -95,13 +119,18 @@ function readBusinessData(given: MessageInput['businessData'], messageId: string
     try {
       value = parseLossless(given)
     } catch (error) {
-      throw invalidField('businessData', `is a string that is not JSON: ${error instanceof Error ? error.message : error}`, messageId)
+      throw invalidField(
+        'businessData',
+        `is a string that is not JSON: ${error instanceof Error ? error.message : error}`,
+        messageId,
+      )
     }
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value) || JSON.isRawJSON(value)) {
     throw invalidField('businessData', 'must be an object, or a string holding one', messageId)
   }
-  if (isNestedDeeperThan(value, MAX_NESTING)) throw invalidField('businessData', `is nested deeper than ${MAX_NESTING}`, messageId)
+  if (isNestedDeeperThan(value, MAX_NESTING))
+    throw invalidField('businessData', `is nested deeper than ${MAX_NESTING}`, messageId)
   const text = JSON.stringify(value)
   if (Buffer.byteLength(text) > MAX_BUSINESS_DATA_BYTES) throw dataTooLarge(messageId)
   return { value, text }
@@ -114,7 +143,8 @@ function dataTooLarge(messageId: string | undefined): AppError {
 
 function refuseLoneSurrogates(texts: Record<string, string>, messageId: string | undefined): void {
   for (const [path, text] of Object.entries(texts)) {
-    if (loneSurrogate.test(text)) throw invalidField(path, 'holds half of a surrogate pair, which is not Unicode text', messageId)
+    if (loneSurrogate.test(text))
+      throw invalidField(path, 'holds half of a surrogate pair, which is not Unicode text', messageId)
   }
 }
 
@@ -129,29 +159,48 @@ function targetsOf(input: MessageInput, rules: MessageRules, messageId: string |
   if (!input.targetChannels) return null
   const targets = [...new Set(input.targetChannels)]
   const unknown = targets.findIndex((type) => !rules.channelTypes.has(type))
-  if (unknown >= 0) throw invalidField(`targetChannels.${unknown}`, `names no known channel; known are ${[...rules.channelTypes].join(', ')}`, messageId)
+  if (unknown >= 0)
+    throw invalidField(
+      `targetChannels.${unknown}`,
+      `names no known channel; known are ${[...rules.channelTypes].join(', ')}`,
+      messageId,
+    )
   if (targets.join(',').length > MAX_TARGETS_LENGTH) throw invalidField('targetChannels', 'is too long', messageId)
   return targets
 }
 
-async function deliveryOptions(attributes: Attributes | null, tenantId: string, rules: MessageRules, messageId: string | undefined) {
+async function deliveryOptions(
+  attributes: Attributes | null,
+  tenantId: string,
+  rules: MessageRules,
+  messageId: string | undefined,
+) {
   const sendAt = attributes?.sendAt ? new Date(attributes.sendAt) : null
   const expiresAt = attributes?.expiresAt ? new Date(attributes.expiresAt) : null
   for (const [name, time] of Object.entries({ sendAt, expiresAt })) {
     if (time && Number.isNaN(time.getTime())) throw invalidField(`attributes.${name}`, 'is not a time', messageId)
   }
-  if (sendAt && sendAt.getTime() > Date.now() + MAX_SEND_AHEAD_MS) throw invalidField('attributes.sendAt', 'is more than 30 days ahead', messageId)
-  if (sendAt && expiresAt && expiresAt < sendAt) throw invalidField('attributes.expiresAt', 'is before sendAt', messageId)
-  if (expiresAt && expiresAt.getUTCFullYear() > 9000) throw invalidField('attributes.expiresAt', 'is too far ahead', messageId)
+  if (sendAt && sendAt.getTime() > Date.now() + MAX_SEND_AHEAD_MS)
+    throw invalidField('attributes.sendAt', 'is more than 30 days ahead', messageId)
+  if (sendAt && expiresAt && expiresAt < sendAt)
+    throw invalidField('attributes.expiresAt', 'is before sendAt', messageId)
+  if (expiresAt && expiresAt.getUTCFullYear() > 9000)
+    throw invalidField('attributes.expiresAt', 'is too far ahead', messageId)
   if (attributes?.callbackUrl && !(await rules.hasCallbackSecret(tenantId))) {
-    throw invalidField('attributes.callbackUrl', 'needs a signing secret: make one by POST /api/callback-secret', messageId)
+    throw invalidField(
+      'attributes.callbackUrl',
+      'needs a signing secret: make one by POST /api/callback-secret',
+      messageId,
+    )
   }
   return { sendAt, expiresAt, priority: attributes?.priority ?? DEFAULT_PRIORITY }
 }
 
 /** Key order makes no difference; numbers count by the digits they were written with. */
 function hashContent(parts: unknown[]): string {
-  return createHash('sha256').update(JSON.stringify(sortKeys(parts))).digest('hex')
+  return createHash('sha256')
+    .update(JSON.stringify(sortKeys(parts)))
+    .digest('hex')
 }
 
 function sortKeys(value: unknown): unknown {

@@ -1,7 +1,7 @@
 import type { Pool, RowDataPacket } from 'mysql2/promise'
 import type { MessageStatus, TaskStatus } from '../contracts/messages.ts'
 import { retryingLockConflicts } from './claim-tasks.ts'
-import { compareRefs, type MessageRef, refsParameter, REFS_TABLE, toDatetimeMs } from './message-ref.ts'
+import { compareRefs, type MessageRef, REFS_TABLE, refsParameter, toDatetimeMs } from './message-ref.ts'
 
 /** A message that is not final and should have moved by now. */
 export interface OverdueMessage extends MessageRef {
@@ -109,7 +109,10 @@ export async function assignJob(pool: Pool, refs: readonly (MessageRef & { jobId
 }
 
 /** Notes that these tasks get a job of the next generation. */
-export async function raiseGeneration(pool: Pool, tasks: readonly Pick<OpenTask, 'taskId' | 'createTime' | 'generation'>[]): Promise<void> {
+export async function raiseGeneration(
+  pool: Pool,
+  tasks: readonly Pick<OpenTask, 'taskId' | 'createTime' | 'generation'>[],
+): Promise<void> {
   const parameter = tasks
     .toSorted((a, b) => a.taskId.length - b.taskId.length || (a.taskId < b.taskId ? -1 : 1))
     .map((task) => [task.taskId, task.createTime, task.generation + 1])
@@ -124,7 +127,9 @@ export async function raiseGeneration(pool: Pool, tasks: readonly Pick<OpenTask,
 
 /** Moves the next look at messages that are not final. */
 export async function lookAgainAt(pool: Pool, refs: readonly (MessageRef & { at: Date })[]): Promise<void> {
-  const parameter = refs.toSorted(compareRefs).map((ref) => [ref.tenantId, ref.messageId, ref.createTime, toDatetimeMs(ref.at)])
+  const parameter = refs
+    .toSorted(compareRefs)
+    .map((ref) => [ref.tenantId, ref.messageId, ref.createTime, toDatetimeMs(ref.at)])
   await retryingLockConflicts(() =>
     pool.query(
       `UPDATE JSON_TABLE(?, '$[*]' COLUMNS (

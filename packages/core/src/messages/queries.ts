@@ -1,19 +1,33 @@
 import type { Pool, RowDataPacket } from 'mysql2/promise'
-import type { MessageDetail, MessageFilters, MessageSummary, MessageTrace, TaskDetail, TraceAttempt, TraceStep } from '../contracts/messages.ts'
+import type {
+  MessageDetail,
+  MessageFilters,
+  MessageSummary,
+  MessageTrace,
+  TaskDetail,
+  TraceAttempt,
+  TraceStep,
+} from '../contracts/messages.ts'
 import type { Page } from '../contracts/pages.ts'
 import { parseLossless } from '../templates/lossless-json.ts'
 import { toDatetime } from './message-ref.ts'
 
 /** One message of a tenant with its tasks; undefined where the tenant has none of that id. */
 export async function findMessage(pool: Pool, tenantId: string, messageId: string): Promise<MessageDetail | undefined> {
-  const [[row], tasks] = await Promise.all([messageRows(pool, tenantId, messageId), taskRows(pool, tenantId, messageId)])
+  const [[row], tasks] = await Promise.all([
+    messageRows(pool, tenantId, messageId),
+    taskRows(pool, tenantId, messageId),
+  ])
   if (!row) return undefined
   return { ...toSummary(row, tasks), tasks: tasks.map(toTask) }
 }
 
 /** How a message went, step by step and attempt by attempt. */
 export async function findTrace(pool: Pool, tenantId: string, messageId: string): Promise<MessageTrace | undefined> {
-  const [[row], tasks] = await Promise.all([messageRows(pool, tenantId, messageId), taskRows(pool, tenantId, messageId)])
+  const [[row], tasks] = await Promise.all([
+    messageRows(pool, tenantId, messageId),
+    taskRows(pool, tenantId, messageId),
+  ])
   if (!row) return undefined
   const accepted: TraceStep = { step: 'accepted', at: row.accepted_at.toISOString(), durationMs: 0, outcome: 'ok' }
   return {
@@ -28,7 +42,11 @@ export async function findTrace(pool: Pool, tenantId: string, messageId: string)
 }
 
 /** A tenant's messages by the filters, newest first. */
-export async function listMessages(pool: Pool, tenantId: string, filters: MessageFilters): Promise<Page<MessageSummary>> {
+export async function listMessages(
+  pool: Pool,
+  tenantId: string,
+  filters: MessageFilters,
+): Promise<Page<MessageSummary>> {
   const { page = 1, pageSize = 20 } = filters
   const { where, values } = conditions(tenantId, filters)
   const [[counted], [rows]] = await Promise.all([

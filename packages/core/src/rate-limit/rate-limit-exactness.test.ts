@@ -124,7 +124,7 @@ it('lets no window hold more than its count, neither by Redis nor as the provide
         expect(usage?.map(({ reserved }) => reserved)).toEqual(pool.map(() => 0))
       },
     ),
-    { numRuns: 12 },
+    { numRuns: 8 },
   )
 })
 

@@ -37,9 +37,13 @@ export const channelTasks = mysqlTable(
   },
   (table) => [
     primaryKey({ columns: [table.id, table.createTime] }),
-    uniqueIndex('uk_task').on(table.tenantId, table.messageId, table.channelType, table.channelConfigId, table.createTime),
+    uniqueIndex('uk_task').on(
+      table.tenantId,
+      table.messageId,
+      table.channelType,
+      table.channelConfigId,
+      table.createTime,
+    ),
     index('ix_tenant_channel').on(table.tenantId, table.channelType, table.createTime),
   ],
 )
-
-export type ChannelTaskRow = typeof channelTasks.$inferSelect

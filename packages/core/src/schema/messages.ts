@@ -1,4 +1,14 @@
-import { index, int, mediumtext, mysqlTable, primaryKey, text, tinyint, uniqueIndex, varchar } from 'drizzle-orm/mysql-core'
+import {
+  index,
+  int,
+  mediumtext,
+  mysqlTable,
+  primaryKey,
+  text,
+  tinyint,
+  uniqueIndex,
+  varchar,
+} from 'drizzle-orm/mysql-core'
 import { asciiBin, autoId, bigintString, datetimeMs, datetimeSeconds, jsonText, stampedSeconds } from './columns.ts'
 
 /** One accepted message. Partitioned by month of `create_time` (the SQL migration says how; Drizzle does not know partitions). */
@@ -58,5 +68,3 @@ export const messageKeys = mysqlTable(
   },
   (table) => [primaryKey({ columns: [table.tenantId, table.messageId] }), index('ix_create_time').on(table.createTime)],
 )
-
-export type MessageRow = typeof messages.$inferSelect

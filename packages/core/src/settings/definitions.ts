@@ -45,7 +45,6 @@ export const SETTINGS = {
   },
 } as const satisfies Record<string, SettingDefinition>
 
-export type SettingKey = keyof typeof SETTINGS
 /** The settings of one tenant, resolved. */
 export interface Settings {
   timeZone: string

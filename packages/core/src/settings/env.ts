@@ -142,7 +142,9 @@ function encryptionKeys(value: string): EncryptionKey[] {
     const [kid, encoded] = entry.trim().split(':')
     const key = Buffer.from(encoded ?? '', 'base64')
     if (!kid || !/^[A-Za-z0-9_-]{1,32}$/.test(kid) || key.length !== 32) {
-      throw new EnvError('CONFIG_ENCRYPTION_KEYS must be kid:base64 of 32 bytes, comma-separated (openssl rand -base64 32)')
+      throw new EnvError(
+        'CONFIG_ENCRYPTION_KEYS must be kid:base64 of 32 bytes, comma-separated (openssl rand -base64 32)',
+      )
     }
     return { kid, key }
   })

@@ -12,9 +12,12 @@ export async function importExtension<T extends object>(variable: string, specif
   const isPath = specifier.startsWith('.') || isAbsolute(specifier)
   try {
     const module = await import(isPath ? pathToFileURL(resolve(specifier)).href : specifier)
-    if (typeof module.default !== 'object' || module.default === null) throw new Error('it has no object as its default export')
+    if (typeof module.default !== 'object' || module.default === null)
+      throw new Error('it has no object as its default export')
     return module.default as T
   } catch (error) {
-    throw new EnvError(`${variable}: ${specifier} does not load: ${error instanceof Error ? error.message : error}`, { cause: error })
+    throw new EnvError(`${variable}: ${specifier} does not load: ${error instanceof Error ? error.message : error}`, {
+      cause: error,
+    })
   }
 }

@@ -4,8 +4,18 @@ export type { Logger } from 'pino'
 
 /** Keys whose values never reach a log line, wherever they stand. */
 const SECRET_KEYS = [
-  'accessToken', 'webhook', 'secret', 'key', 'appSecret', 'corpSecret', 'clientSecret', 'password', 'token',
-  'authorization', 'access_token', 'configJson',
+  'accessToken',
+  'webhook',
+  'secret',
+  'key',
+  'appSecret',
+  'corpSecret',
+  'clientSecret',
+  'password',
+  'token',
+  'authorization',
+  'access_token',
+  'configJson',
 ]
 
 /** JSON lines on stdout: `level` as a word, `time` in ISO 8601, `msg`, `service`. */

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
-import { createTemplate, createConfig } from '../testing/demo-tenant.ts'
-import type { AppProcess, TestSystem } from '../testing/test-system.ts'
 import { startApp } from '../services/app-process.ts'
 import { freePort } from '../services/ports.ts'
+import { createConfig, createTemplate } from '../testing/demo-tenant.ts'
+import type { AppProcess, TestSystem } from '../testing/test-system.ts'
 
 export const BUSINESS_TYPE = 'BENCH'
 
@@ -44,7 +44,9 @@ export async function redisCommands(redisUrl: string): Promise<number> {
   const redis = new Redis(redisUrl)
   try {
     const stats = await redis.info('commandstats')
-    const calls = new Map([...stats.matchAll(/cmdstat_([^:]+):calls=(\d+)/g)].map(([, name = '', count]) => [name, Number(count)]))
+    const calls = new Map(
+      [...stats.matchAll(/cmdstat_([^:]+):calls=(\d+)/g)].map(([, name = '', count]) => [name, Number(count)]),
+    )
     return clientCommands(calls)
   } finally {
     redis.disconnect()

@@ -9,7 +9,11 @@ export interface Throughput {
 }
 
 /** Posts messages as fast as the server answers them. */
-export async function measureAccept(url: string, token: string, { connections = 64, seconds = 5 } = {}): Promise<Throughput> {
+export async function measureAccept(
+  url: string,
+  token: string,
+  { connections = 64, seconds = 5 } = {},
+): Promise<Throughput> {
   const result = await autocannon({
     url: `${url}/api/messages`,
     connections,

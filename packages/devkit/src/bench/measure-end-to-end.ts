@@ -43,11 +43,18 @@ async function finalCount({ pool }: TestSystem): Promise<number> {
 export async function measureBare(peer: AppProcess, messages: number, redisUrl: string): Promise<EndToEnd> {
   const connection = new Redis(redisUrl, { maxRetriesPerRequest: null })
   const queue = new Queue('bare-flow', { connection, prefix: '{bench}' })
-  const delivered = async () => ((await (await fetch(`${peer.url}/delivered`)).json()) as { delivered: number }).delivered
+  const delivered = async () =>
+    ((await (await fetch(`${peer.url}/delivered`)).json()) as { delivered: number }).delivered
   const before = await delivered()
   const start = performance.now()
   for (let sent = 0; sent < messages; sent += BATCH) {
-    await queue.addBulk(Array.from({ length: BATCH }, () => ({ name: 'message', data: benchMessage(), opts: { removeOnComplete: true } })))
+    await queue.addBulk(
+      Array.from({ length: BATCH }, () => ({
+        name: 'message',
+        data: benchMessage(),
+        opts: { removeOnComplete: true },
+      })),
+    )
   }
   await until('all bare messages to be delivered', async () => (await delivered()) - before >= messages * 3, 300_000)
   const perSecond = messages / ((performance.now() - start) / 1000)

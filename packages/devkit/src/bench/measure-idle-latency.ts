@@ -15,7 +15,11 @@ export async function measureIdleLatency(system: TestSystem, samples: number): P
   for (let sample = 0; sample < samples; sample++) {
     const orderNo = randomUUID()
     const postedAt = performance.timeOrigin + performance.now()
-    await call('POST', '/api/messages', { businessType: BUSINESS_TYPE, businessData: { orderNo, userId: 'u1' }, targetChannels: ['DINGTALK'] })
+    await call('POST', '/api/messages', {
+      businessType: BUSINESS_TYPE,
+      businessData: { orderNo, userId: 'u1' },
+      targetChannels: ['DINGTALK'],
+    })
     await system.sandbox.client.wait({ contains: orderNo, count: 1, timeoutMs: 30_000 })
     const [arrived] = await system.sandbox.client.messages({ contains: orderNo })
     latencies.push((arrived?.at ?? Number.NaN) - postedAt)

@@ -31,7 +31,10 @@ async function main(): Promise<void> {
     const bareFlow = await startPeer('bare-flow', { REDIS_URL: redisUrl, SANDBOX_URL: system.sandbox.url })
     const bare = await measureBare(bareFlow, messages, redisUrl)
     await bareFlow.stop()
-    row('  bare BullMQ flow without database', `${bare.perSecond.toFixed(0)} messages/s; ratio ${(ours.perSecond / bare.perSecond).toFixed(2)}`)
+    row(
+      '  bare BullMQ flow without database',
+      `${bare.perSecond.toFixed(0)} messages/s; ratio ${(ours.perSecond / bare.perSecond).toFixed(2)}`,
+    )
 
     for (const worker of system.workers) await worker.stop()
     const accept = await measureAccept(system.apis[0]?.url ?? '', token, { seconds })
@@ -39,7 +42,10 @@ async function main(): Promise<void> {
     const bareApi = await startPeer('bare-api', { REDIS_URL: redisUrl })
     const bareAccept = await measureAccept(bareApi.url, token, { seconds })
     await bareApi.stop()
-    row('  bare Fastify + queue.add', `${bareAccept.perSecond.toFixed(0)}/s; ratio ${(accept.perSecond / bareAccept.perSecond).toFixed(2)}`)
+    row(
+      '  bare Fastify + queue.add',
+      `${bareAccept.perSecond.toFixed(0)}/s; ratio ${(accept.perSecond / bareAccept.perSecond).toFixed(2)}`,
+    )
     store({ quick, latency, ours, bare, accept, bareAccept })
   } finally {
     await system.stop()

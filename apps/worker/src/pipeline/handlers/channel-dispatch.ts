@@ -15,7 +15,10 @@ export function channelDispatch(deps: { dispatch(context: PipelineContext): Prom
 }
 
 /** What the context decided, as it is stored. */
-export function plannedMessage(context: PipelineContext, maxRetry: (channel: PipelineContext['allChannels'][number]) => number): PlannedMessage {
+export function plannedMessage(
+  context: PipelineContext,
+  maxRetry: (channel: PipelineContext['allChannels'][number]) => number,
+): PlannedMessage {
   const { tenantId, messageId, createTime } = context.message
   return {
     tenantId,

@@ -9,7 +9,12 @@ export function channelRouter(): MessageHandler {
       for (const channel of context.channels) {
         const [first] = channel.candidates
         if (first) channel.config = first
-        else context.drop(channel.channelType, 'CHANNEL_NOT_CONFIGURED', 'neither the store nor the tenant has an enabled config')
+        else
+          context.drop(
+            channel.channelType,
+            'CHANNEL_NOT_CONFIGURED',
+            'neither the store nor the tenant has an enabled config',
+          )
       }
       if (context.channels.length === 0 && !context.message.targetChannels) {
         context.fail('CHANNEL_NOT_CONFIGURED', 'neither the store nor the tenant has an enabled channel config')

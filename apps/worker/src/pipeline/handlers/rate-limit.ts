@@ -35,7 +35,11 @@ export function rateLimit(deps: { limiter: RateLimiter }): MessageHandler {
 }
 
 /** Gives back the slot of a channel that drops out after this step. */
-export async function releaseReservation(limiter: RateLimiter, context: MessageContext, channel: ChannelPlan): Promise<void> {
+export async function releaseReservation(
+  limiter: RateLimiter,
+  context: MessageContext,
+  channel: ChannelPlan,
+): Promise<void> {
   const { config } = channel
   if (config) await limiter.release(memberOf(context, channel), { configId: config.id, ...config.rateLimit })
 }
@@ -58,7 +62,9 @@ function pools(candidates: readonly CandidateConfig[]) {
 
 function describe({ candidates }: ChannelPlan): string {
   return candidates
-    .map(({ channelName, rateLimit: { count, windowMs } }) => `'${channelName}' takes ${count} per ${windowMs / 1000} s`)
+    .map(
+      ({ channelName, rateLimit: { count, windowMs } }) => `'${channelName}' takes ${count} per ${windowMs / 1000} s`,
+    )
     .join(', ')
 }
 

@@ -3,7 +3,9 @@ import type { MessageHandler } from '@message-center/core/pipeline/message-handl
 import type { PipelineContext } from '../context.ts'
 
 /** Tells the watchers what became of a message: those that end here end for good, the others are in the channels' hands. */
-export function statusTracking(deps: { onStatus(context: PipelineContext, status: DerivedStatus): void }): MessageHandler {
+export function statusTracking(deps: {
+  onStatus(context: PipelineContext, status: DerivedStatus): void
+}): MessageHandler {
   return {
     name: 'status-tracking',
     order: 700,

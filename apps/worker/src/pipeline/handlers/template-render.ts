@@ -62,15 +62,27 @@ function renderChannel(
     channel.renderedContent = renderedContent
     const bytes = Buffer.byteLength(renderedContent)
     if (adapter.maxBytes !== undefined && bytes > adapter.maxBytes) {
-      context.drop(channel.channelType, 'CONTENT_TOO_LONG', `${bytes} bytes; ${channel.channelType} takes ${adapter.maxBytes}`)
+      context.drop(
+        channel.channelType,
+        'CONTENT_TOO_LONG',
+        `${bytes} bytes; ${channel.channelType} takes ${adapter.maxBytes}`,
+      )
       return
     }
     const settings = lazily(() => openSettings(deps.cipher, channel.config as CandidateConfig))
     const given = givenRecipients(context)
     channel.recipients =
-      adapter.resolveRecipients?.(settings(), given, (text) => renderTemplate(parseTemplate('TEXT', text), data).renderedContent) ?? given
+      adapter.resolveRecipients?.(
+        settings(),
+        given,
+        (text) => renderTemplate(parseTemplate('TEXT', text), data).renderedContent,
+      ) ?? given
     if (adapter.requiresRecipients?.(settings()) && isEmpty(channel.recipients)) {
-      context.drop(channel.channelType, 'NO_RECIPIENT', 'attributes.to names nobody, and the channel config has no recipients')
+      context.drop(
+        channel.channelType,
+        'NO_RECIPIENT',
+        'attributes.to names nobody, and the channel config has no recipients',
+      )
     }
   } catch (error) {
     if (error instanceof TemplateRenderError) context.drop(channel.channelType, error.code, error.message)

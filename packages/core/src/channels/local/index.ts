@@ -10,7 +10,7 @@ import { markdownStrategy } from './strategies/markdown.ts'
 import { textStrategy } from './strategies/text.ts'
 
 /** The reader that stands for everyone of the tenant. */
-export const EVERYONE = '*'
+const EVERYONE = '*'
 
 /** `content` is a TEXT column. */
 const MAX_BYTES = 65_535

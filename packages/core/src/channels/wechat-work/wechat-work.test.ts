@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { compileValidator } from '../../contracts/validator.ts'
 import type { SendInput, SendTools } from '../adapter.ts'
 import { createProviderFetch } from '../http.ts'
-import { type CannedAnswer, startRecordingServer } from '../test/recording-server.ts'
+import { type CannedAnswer, startRecordingServer } from '../recording-server.ts'
 import { createWechatWorkAdapter } from './index.ts'
 
 const cleanups: (() => Promise<unknown>)[] = []

@@ -28,8 +28,16 @@ for (const { name } of channels) {
   new Worker(
     name,
     async ({ data }) => {
-      const body = JSON.stringify({ msgtype: 'text', text: { content: `${data.businessType} ${data.businessData.orderNo}` } })
-      const response = await fetch(target, { method: 'POST', headers: { 'content-type': 'application/json' }, body, dispatcher: agent })
+      const body = JSON.stringify({
+        msgtype: 'text',
+        text: { content: `${data.businessType} ${data.businessData.orderNo}` },
+      })
+      const response = await fetch(target, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body,
+        dispatcher: agent,
+      })
       await response.json()
       delivered++
     },
