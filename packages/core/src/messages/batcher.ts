@@ -45,19 +45,9 @@ export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result
     scheduled = true
     queueMicrotask(() => {
       scheduled = false
-      while (waiting.length > 0 && flushing < concurrency) void run(takeBatch())
+      while (waiting.length > 0 && flushing < concurrency)
+        void run(waiting.splice(0, batchLength(waiting, maxItems, maxBytes)))
     })
-  }
-
-  function takeBatch(): Entry<Item, Result>[] {
-    let length = 0
-    let bytes = 0
-    for (const entry of waiting) {
-      bytes += entry.bytes
-      if (length === maxItems || (length > 0 && bytes > maxBytes)) break
-      length += 1
-    }
-    return waiting.splice(0, length)
   }
 
   async function run(batch: Entry<Item, Result>[]): Promise<void> {
@@ -94,4 +84,16 @@ export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result
     drain: () => (unanswered === 0 ? Promise.resolve() : drained.promise),
     depth: () => unanswered,
   }
+}
+
+/** How many of the waiting, from the first, fit into one batch; at least one. */
+function batchLength(waiting: readonly { bytes: number }[], maxItems: number, maxBytes: number): number {
+  let length = 0
+  let bytes = 0
+  for (const entry of waiting) {
+    bytes += entry.bytes
+    if (length === maxItems || (length > 0 && bytes > maxBytes)) break
+    length += 1
+  }
+  return length
 }

@@ -99,20 +99,7 @@ export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
     const candidates = groups.flat()
     if (candidates.length === 0) throw new RangeError(`no candidate to reserve for ${member}`)
     candidates.forEach(checkLimit)
-    const { now, row, configIds } = await batcher.add({ name: 'reserve', member, groups })
-    const [config = 0, time = now] = row
-    const configId = configIds[config - 1]
-    return configId === undefined
-      ? { reserved: false, freeAt: time, now }
-      : { reserved: true, configId, slotAt: time, now }
-  }
-
-  async function start(member: string, limit: RateLimit): Promise<RateLimitStart> {
-    checkLimit(limit)
-    const { now, row, askedAt } = await batcher.add({ name: 'start', member, limit })
-    const [go, second = now, bucketEnd = now] = row
-    if (go !== 1) return { go: false, slotAt: second, now }
-    return { go: true, now, limit, bucket: second, bucketEndsAt: askedAt + bucketEnd - now }
+    return toReservation(await batcher.add({ name: 'reserve', member, groups }))
   }
 
   function settle({ limit, bucket, bucketEndsAt }: Started): void {
@@ -124,15 +111,16 @@ export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
 
   async function snapshot(limit: RateLimit): Promise<RateUsage> {
     checkLimit(limit)
-    const { now, row } = await batcher.add({ name: 'snapshot', limit })
-    const [used = 0, reserved = 0, room = 0, nextFreeAt = now] = row
-    return { configId: limit.configId, used, reserved, room, nextFreeAt, now }
+    return toUsage(await batcher.add({ name: 'snapshot', limit }), limit)
   }
 
   return {
     reserve,
     reserveAll: (requests) => Promise.all(requests.map(reserve)),
-    start,
+    async start(member, limit) {
+      checkLimit(limit)
+      return toStart(await batcher.add({ name: 'start', member, limit }), limit)
+    },
     settle,
     async release(member, limit) {
       checkLimit(limit)
@@ -142,4 +130,23 @@ export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
     snapshot: (limits) => Promise.all(limits.map(snapshot)),
     drain: () => batcher.drain(),
   }
+}
+
+function toReservation({ now, row, configIds }: Answer): Reservation {
+  const [config = 0, time = now] = row
+  const configId = configIds[config - 1]
+  return configId === undefined
+    ? { reserved: false, freeAt: time, now }
+    : { reserved: true, configId, slotAt: time, now }
+}
+
+function toStart({ now, row, askedAt }: Answer, limit: RateLimit): RateLimitStart {
+  const [go, second = now, bucketEnd = now] = row
+  if (go !== 1) return { go: false, slotAt: second, now }
+  return { go: true, now, limit, bucket: second, bucketEndsAt: askedAt + bucketEnd - now }
+}
+
+function toUsage({ now, row }: Answer, { configId }: RateLimit): RateUsage {
+  const [used = 0, reserved = 0, room = 0, nextFreeAt = now] = row
+  return { configId, used, reserved, room, nextFreeAt, now }
 }
