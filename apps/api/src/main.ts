@@ -6,20 +6,31 @@ import { buildApp } from './app.ts'
 
 const SHUTDOWN_LIMIT_MS = 9_500
 
-try {
+const stopping = new AbortController()
+
+async function start(): Promise<void> {
   const env = readEnv()
   requireJwtKey(env)
   const logger = createLogger('message-center-api', env.logLevel)
   const { app, pool } = await buildApp(env, logger)
-  await awaitDatabase(pool, logger)
-  await app.listen({ host: env.host, port: env.port })
+  // Before the waiting: a process that is told to stop while it waits stops as well.
   closeWithGrace({ delay: SHUTDOWN_LIMIT_MS, logger }, async ({ err, signal }) => {
     if (err) logger.fatal({ err }, 'uncaught')
     logger.info({ signal }, 'api stops')
+    stopping.abort()
     await app.close()
     logger.info('api stopped')
   })
+  await awaitDatabase(pool, logger, stopping.signal)
+  await app.listen({ host: env.host, port: env.port })
+}
+
+try {
+  await start()
 } catch (error) {
-  process.stderr.write(`api: ${error instanceof Error ? error.message : error}\n`)
-  process.exit(1)
+  // Told to stop while it waited: the closing above ends the process.
+  if (!stopping.signal.aborted) {
+    process.stderr.write(`api: ${error instanceof Error ? error.message : error}\n`)
+    process.exit(1)
+  }
 }

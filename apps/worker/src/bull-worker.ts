@@ -8,8 +8,11 @@ export type Processor<Data> = (job: Job<Data>, token: string | undefined) => Pro
 /** Starts a consumer of a queue. */
 export type WorkerFactory = <Data>(queue: string, concurrency: number, processor: Processor<Data>) => Worker
 
-/** A lock outlives the longest send and the commit of its outcome; BullMQ renews it at half time. */
-const LOCK_MS = 30_000
+/**
+ * BullMQ renews a lock at half time for as long as its process lives, however long a send takes: a job is delivered again
+ * only when its process has died or stood still so long, and then the claim in MySQL decides whether it is sent.
+ */
+const LOCK_MS = 20_000
 /** A job whose worker died is delivered again; one that keeps killing its worker is set aside as failed. */
 const MAX_STALLED = 3
 
@@ -24,7 +27,7 @@ export function createWorkerFactory(env: Env, logger: Logger): { createWorker: W
         connection,
         prefix: queuePrefix(env, queue),
         concurrency,
-        lockDuration: Math.max(LOCK_MS, env.sendTimeoutMs * 2),
+        lockDuration: LOCK_MS,
         stalledInterval: LOCK_MS / 2,
         maxStalledCount: MAX_STALLED,
       })

@@ -20,7 +20,7 @@ import { createMetrics } from '@message-center/core/telemetry/metrics.ts'
 import { createWorkerFactory } from './bull-worker.ts'
 import { startChannelWorker } from './delivery/channel-worker.ts'
 import { createTaskWriter } from './delivery/task-writer.ts'
-import { orderHandlers } from './pipeline/compose.ts'
+import { checkHandler, orderHandlers } from './pipeline/compose.ts'
 import { createDispatcher } from './pipeline/dispatcher.ts'
 import { builtInHandlers } from './pipeline/handlers/index.ts'
 import { startPipelineWorker } from './pipeline/pipeline-worker.ts'
@@ -40,6 +40,11 @@ const SHUTDOWN_GRACE_MS = 6_000
  */
 export async function startWorker(env: Env, logger: Logger) {
   const pool = createDatabasePool(env, DATABASE_CONNECTIONS)
+  const registry = await loadChannels(env, pool)
+  const channelTypes = [...registry.keys()]
+  const wanted = wantedQueues(env, channelTypes)
+  const extensions = await loadHandlers(env)
+  // Whatever is wrong with the environment has been told by now; the rest may take as long as others need to come up.
   await awaitDatabase(pool, logger)
   const redis = createFailFastRedis(env)
   const metrics = createMetrics()
@@ -47,10 +52,8 @@ export async function startWorker(env: Env, logger: Logger) {
   redis.on('error', warn('redis'))
   const subscriber = createPatientRedis(env)
   subscriber.on('error', warn('redis'))
-  const registry = await loadChannels(env, pool)
-  const channelTypes = [...registry.keys()]
-  const channelOrder = (type: string) => channelTypes.indexOf(type)
-  const wanted = wantedQueues(env, channelTypes)
+  // As in the pipeline: what is not loaded here comes last.
+  const channelOrder = (type: string) => (registry.has(type) ? channelTypes.indexOf(type) : channelTypes.length)
   const queues = createQueues(env, redis, warn('queue'))
   const cipher = createCipher(env.encryptionKeys)
   const invalidation = await createInvalidation(redis, subscriber, `${env.queuePrefix}:invalidate`)
@@ -72,9 +75,6 @@ export async function startWorker(env: Env, logger: Logger) {
     logger.warn({ err: error, count }, 'jobs could not be added; the reconciler will')
   }
   const dispatch = createDispatcher({ pool, queues, settings, onEnqueueError })
-  const extensions = await Promise.all(
-    env.messageHandlers.map((module) => importExtension<MessageHandler>('MESSAGE_HANDLERS', module)),
-  )
   const handlers = orderHandlers([
     ...builtInHandlers({
       registry,
@@ -154,6 +154,15 @@ export async function startWorker(env: Env, logger: Logger) {
       redis.disconnect()
     },
   }
+}
+
+/** The handlers that MESSAGE_HANDLERS names. */
+async function loadHandlers(env: Env): Promise<MessageHandler[]> {
+  const loaded: MessageHandler[] = []
+  for (const specifier of env.messageHandlers) {
+    loaded.push(await importExtension<MessageHandler>('MESSAGE_HANDLERS', specifier, checkHandler))
+  }
+  return loaded
 }
 
 /** WORKER_QUEUES takes queue names; a channel type stands for its queue. */

@@ -18,7 +18,7 @@ declare module 'fastify' {
   }
 }
 
-/** Clocks of token issuers may differ by this much. */
+/** An issuer's clock may be ahead by this much (`nbf`, `iat`); it does not lengthen a token's life. */
 const CLOCK_TOLERANCE_MS = 30_000
 
 /**
@@ -64,7 +64,8 @@ async function verify(request: FastifyRequest): Promise<Caller> {
   } catch (error) {
     throw new AppError('UNAUTHORIZED', 'a valid bearer token is required', {}, { cause: error })
   }
-  const { sub, tenantId, roles } = claims
+  const { sub, tenantId, roles, exp } = claims
+  if (Number(exp) * 1000 <= Date.now()) throw new AppError('UNAUTHORIZED', 'the token has expired')
   const tenant = typeof tenantId === 'string' && /^\d{1,19}$/.test(tenantId) ? normalizeId(tenantId) : undefined
   if (tenant === undefined) throw new AppError('UNAUTHORIZED', 'the token must name its tenant as a string of digits')
   return {

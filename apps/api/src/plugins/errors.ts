@@ -1,7 +1,10 @@
-import { AppError, ERROR_STATUS, type ErrorCode } from '@message-center/core/contracts/errors.ts'
+import { randomUUID } from 'node:crypto'
+import type { Socket } from 'node:net'
+import { AppError, ERROR_STATUS, type ErrorBody, type ErrorCode } from '@message-center/core/contracts/errors.ts'
 import { isDatabaseUnavailable } from '@message-center/core/database/unavailable.ts'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import type { Static } from 'typebox'
 
 /** Fastify's own refusals, told in the codes of the contract. */
 const CODE_BY_STATUS: Record<number, ErrorCode> = {
@@ -10,46 +13,79 @@ const CODE_BY_STATUS: Record<number, ErrorCode> = {
   403: 'FORBIDDEN',
   404: 'NOT_FOUND',
   413: 'PAYLOAD_TOO_LARGE',
+  // An id in the path that is longer than any id.
+  414: 'NOT_FOUND',
   415: 'UNSUPPORTED_MEDIA_TYPE',
   429: 'TOO_MANY_REQUESTS',
-  503: 'UNAVAILABLE',
 }
+const RETRY_AFTER_SECONDS = 1
 
 /** One shape for every error of every endpoint; what is not meant for callers is logged and answered as INTERNAL. */
 export const errorsPlugin = fp(
   async (app: FastifyInstance) => {
-    app.setErrorHandler((error: FastifyError, request, reply) => answer(toAppError(error), error, request, reply))
-    app.setNotFoundHandler((request, reply) =>
-      answer(
-        new AppError('NOT_FOUND', `there is no ${request.method} ${request.url.split('?')[0]}`),
-        undefined,
-        request,
-        reply,
-      ),
-    )
+    app.setErrorHandler(answerError)
+    app.setNotFoundHandler((request, reply) => {
+      const path = request.url.split('?')[0]
+      return answerError(new AppError('NOT_FOUND', `there is no ${request.method} ${path}`), request, reply)
+    })
   },
   { name: 'errors' },
 )
 
-function toAppError(error: FastifyError): AppError {
-  if (error instanceof AppError) return error
-  if (isDatabaseUnavailable(error) || isDatabaseUnavailable(error.cause)) {
-    return new AppError('UNAVAILABLE', 'the database does not answer just now', { retryAfterSeconds: 1 })
-  }
-  const code = CODE_BY_STATUS[error.statusCode ?? 500]
-  return code ? new AppError(code, error.message) : new AppError('INTERNAL', 'something went wrong on our side')
+/** Answers with the contract's shape. Also for what Fastify refuses before any route is found (`frameworkErrors`). */
+export function answerError(error: FastifyError | AppError, request: FastifyRequest, reply: FastifyReply) {
+  const told = toAppError(error, request.routeOptions?.bodyLimit)
+  const status = ERROR_STATUS[told.code]
+  if (status >= 500) request.log.error({ err: error }, 'request failed')
+  const retryAfter = told.retryAfterSeconds ?? (told.code === 'UNAVAILABLE' ? RETRY_AFTER_SECONDS : undefined)
+  if (retryAfter !== undefined) reply.header('retry-after', String(retryAfter))
+  if (status === 401) reply.header('www-authenticate', 'Bearer')
+  return reply.code(status).header('x-request-id', request.id).send(bodyOf(told, request.id))
 }
 
-function answer(error: AppError, cause: unknown, request: FastifyRequest, reply: FastifyReply) {
-  const status = ERROR_STATUS[error.code]
-  if (status >= 500) request.log.error({ err: cause ?? error }, 'request failed')
-  if (error.retryAfterSeconds !== undefined) reply.header('retry-after', String(error.retryAfterSeconds))
-  return reply.code(status).send({
+/** Answers what is not even HTTP, and closes the connection (`clientErrorHandler`). */
+export function answerClientError(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const tooLarge = error.code === 'HPE_HEADER_OVERFLOW'
+  const told = tooLarge
+    ? new AppError('PAYLOAD_TOO_LARGE', 'the headers are too large')
+    : new AppError('VALIDATION_FAILED', 'this is not an HTTP request, or not all of it came')
+  const requestId = randomUUID()
+  const body = JSON.stringify(bodyOf(told, requestId))
+  socket.end(
+    `HTTP/1.1 ${ERROR_STATUS[told.code]} ${told.code}\r\nContent-Type: application/json; charset=utf-8\r\nX-Request-Id: ${requestId}\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  )
+}
+
+/**
+ * What a caller is told of an error.
+ * @param bodyLimit most bytes of a body on this route
+ */
+export function toAppError(error: unknown, bodyLimit?: number): AppError {
+  if (error instanceof AppError) return error
+  if (isDatabaseUnavailable(error) || (error instanceof Error && isDatabaseUnavailable(error.cause))) {
+    return new AppError('UNAVAILABLE', 'the database does not answer just now')
+  }
+  const status = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500
+  if (status === 503) return new AppError('UNAVAILABLE', 'this took too long; try again')
+  if (status === 413) return new AppError('PAYLOAD_TOO_LARGE', `the body takes at most ${bodyLimit} bytes`)
+  const code = CODE_BY_STATUS[status]
+  if (code === undefined || !(error instanceof Error))
+    return new AppError('INTERNAL', 'something went wrong on our side')
+  return new AppError(code, error.message)
+}
+
+function bodyOf(error: AppError, requestId: string): Static<typeof ErrorBody> {
+  return {
     success: false,
     errorCode: error.code,
     errorMessage: error.message,
     details: error.details,
-    requestId: request.id,
+    requestId,
     ...(error.messageId ? { messageId: error.messageId } : {}),
-  })
+  }
 }

@@ -1,17 +1,19 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { ChannelConfigStore } from '@message-center/core/configs/channel-config-store.ts'
 import { ChannelConfig, ChannelConfigInput } from '@message-center/core/contracts/channel-configs.ts'
+import { IdText } from '@message-center/core/contracts/ids.ts'
 import { ChannelType } from '@message-center/core/contracts/messages.ts'
 import { PageOf, PageQuery } from '@message-center/core/contracts/pages.ts'
 import { Type } from 'typebox'
 import { answers } from './answers.ts'
 import { IdParams } from './id-params.ts'
-import { actingTenant, TenantQuery } from './tenant.ts'
+import { actingTenant, ownTenantOnly, TenantQuery } from './tenant.ts'
 
 const OneTenant = Type.Object(TenantQuery, { additionalProperties: false })
 
 /** How a tenant, or one store of it, reaches a channel. */
 export const channelConfigRoutes: FastifyPluginAsyncTypebox<{ store: ChannelConfigStore }> = async (app, { store }) => {
+  app.addHook('preValidation', ownTenantOnly)
   app.post('/api/channel-configs', {
     config: { access: ['admin'] },
     schema: {
@@ -34,7 +36,7 @@ export const channelConfigRoutes: FastifyPluginAsyncTypebox<{ store: ChannelConf
           ...PageQuery,
           ...TenantQuery,
           channelType: Type.Optional(ChannelType),
-          storeId: Type.Optional(Type.String({ pattern: '^[0-9]{1,19}$' })),
+          storeId: Type.Optional(IdText),
           enabled: Type.Optional(Type.Boolean()),
         },
         { additionalProperties: false },

@@ -1,4 +1,5 @@
+import { IdText } from '@message-center/core/contracts/ids.ts'
 import { Type } from 'typebox'
 
 /** `/{id}` of a table's row. */
-export const IdParams = Type.Object({ id: Type.String({ pattern: '^[0-9]{1,19}$', description: '64-bit id' }) })
+export const IdParams = Type.Object({ id: IdText })

@@ -1,9 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { Caller } from '@message-center/core/contracts/caller.ts'
-import { AppError, ERROR_STATUS } from '@message-center/core/contracts/errors.ts'
+import { AppError } from '@message-center/core/contracts/errors.ts'
 import {
   BatchSendResult,
   MAX_BATCH,
+  MESSAGE_ID_PATTERN,
   MessageDetail,
   MessageFilters,
   MessageInput,
@@ -15,17 +15,20 @@ import {
 import { PageOf } from '@message-center/core/contracts/pages.ts'
 import type { Acceptor } from '@message-center/core/messages/accept.ts'
 import { findMessage, findTrace, listMessages } from '@message-center/core/messages/queries.ts'
-import { parseLossless } from '@message-center/core/templates/lossless-json.ts'
 import type { FastifyRequest } from 'fastify'
 import type { Pool } from 'mysql2/promise'
 import { Type } from 'typebox'
+import { toAppError } from '../plugins/errors.ts'
 import { answers } from './answers.ts'
-import { actingTenant, TenantQuery } from './tenant.ts'
+import { readBatchBody, readMessageBody } from './message-body.ts'
+import { actingTenant, refuseOtherTenant, TenantQuery } from './tenant.ts'
 
 const BODY_LIMIT = 256 * 1024
+const BATCH_URL = '/api/messages/batch'
 const BATCH_BODY_LIMIT = 16 * 1024 * 1024
 
-const MessageParams = Type.Object({ messageId: Type.String({ minLength: 1, maxLength: 64 }) })
+const MESSAGE_ID = new RegExp(MESSAGE_ID_PATTERN)
+const MessageParams = Type.Object({ messageId: Type.String() })
 const OneTenant = Type.Object(TenantQuery, { additionalProperties: false })
 
 /** Sending and looking up. A body's own checks are the acceptor's, the same for REST, batch and RPC. */
@@ -33,15 +36,15 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ acceptor: Acceptor; pool
   app,
   { acceptor, pool, replica },
 ) => {
-  // Numbers keep the digits they were sent with; JSON.parse would round a 19-digit order number.
   app.removeContentTypeParser('application/json')
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
-    try {
-      done(null, parseLossless(String(body)))
-    } catch (error) {
-      done(new AppError('VALIDATION_FAILED', `the body is not JSON: ${error instanceof Error ? error.message : error}`))
-    }
-  })
+  app.addContentTypeParser<Buffer>(
+    'application/json',
+    { parseAs: 'buffer' },
+    async (request: FastifyRequest, body: Buffer) =>
+      request.routeOptions.url === BATCH_URL ? readBatchBody(body) : readMessageBody(body),
+  )
+  // Bodies are the acceptor's, which knows the id of the message that it refuses.
+  app.addHook('preValidation', async ({ caller, query }) => refuseOtherTenant(caller, query))
   const acceptedByTheService = { validatorCompiler: () => () => true }
 
   app.post('/api/messages', {
@@ -62,7 +65,7 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ acceptor: Acceptor; pool
     },
   })
 
-  app.post('/api/messages/batch', {
+  app.post(BATCH_URL, {
     ...acceptedByTheService,
     bodyLimit: BATCH_BODY_LIMIT,
     config: { access: ['sender'] },
@@ -78,7 +81,8 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ acceptor: Acceptor; pool
       if (!Array.isArray(bodies) || bodies.length < 1 || bodies.length > MAX_BATCH) {
         throw new AppError('VALIDATION_FAILED', `the body must be an array of 1 to ${MAX_BATCH} messages`)
       }
-      const results = await Promise.all(bodies.map((body) => acceptOne(acceptor, body, request.caller, request)))
+      const results = await Promise.all(bodies.map((body) => acceptOne(acceptor, body, request)))
+      refuseIfUnavailable(results)
       const successCount = results.filter(({ success }) => success).length
       return reply
         .code(202)
@@ -95,8 +99,7 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ acceptor: Acceptor; pool
       querystring: OneTenant,
       response: answers({ 200: MessageDetail }, 404),
     },
-    handler: (request) =>
-      found(findMessage(pool, actingTenant(request, request.query.tenantId), request.params.messageId), request),
+    handler: (request) => found(request, (tenantId, messageId) => findMessage(pool, tenantId, messageId)),
   })
 
   app.get('/api/messages/:messageId/trace', {
@@ -108,8 +111,7 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ acceptor: Acceptor; pool
       querystring: OneTenant,
       response: answers({ 200: MessageTrace }, 404),
     },
-    handler: (request) =>
-      found(findTrace(pool, actingTenant(request, request.query.tenantId), request.params.messageId), request),
+    handler: (request) => found(request, (tenantId, messageId) => findTrace(pool, tenantId, messageId)),
   })
 
   app.get('/api/messages', {
@@ -124,35 +126,41 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ acceptor: Acceptor; pool
   })
 }
 
-/** An entry of a batch fails alone, with the same code and text as a single message would. */
-async function acceptOne(
-  acceptor: Acceptor,
-  body: unknown,
-  caller: Caller,
-  request: FastifyRequest,
-): Promise<SendResultType> {
+/**
+ * An entry of a batch fails alone, with the same code and text as a single message would.
+ * @param body an AppError where the entry could not even be read
+ */
+async function acceptOne(acceptor: Acceptor, body: unknown, request: FastifyRequest): Promise<SendResultType> {
   try {
-    const { messageId } = await acceptor.accept(body, caller)
+    if (body instanceof AppError) throw body
+    const { messageId } = await acceptor.accept(body, request.caller)
     return { success: true, messageId }
   } catch (error) {
-    if (error instanceof AppError) {
-      return { success: false, messageId: error.messageId, errorCode: error.code, errorMessage: error.message }
-    }
-    request.log.error({ err: error }, 'a message of a batch failed')
-    return {
-      success: false,
-      errorCode: 'INTERNAL',
-      errorMessage: `something went wrong on our side (${ERROR_STATUS.INTERNAL})`,
-    }
+    const { code, message, messageId } = toAppError(error)
+    if (code === 'INTERNAL') request.log.error({ err: error }, 'a message of a batch failed')
+    return { success: false, messageId, errorCode: code, errorMessage: message }
   }
 }
 
+/** Where the database is away nothing of the batch was taken: one answer that says when to come again. */
+function refuseIfUnavailable(results: SendResultType[]): void {
+  const unavailable = results.find(({ errorCode }) => errorCode === 'UNAVAILABLE')
+  if (!unavailable || results.some(({ success }) => success)) return
+  throw new AppError('UNAVAILABLE', 'the messages could not be stored just now; send them again')
+}
+
+/**
+ * @param find looks the message up for a tenant
+ * @throws AppError NOT_FOUND
+ */
 async function found<T>(
-  looking: Promise<T | undefined>,
-  request: FastifyRequest<{ Params: { messageId: string } }>,
+  request: FastifyRequest<{ Params: { messageId: string }; Querystring: { tenantId?: string } }>,
+  find: (tenantId: string, messageId: string) => Promise<T | undefined>,
 ): Promise<T> {
   const { messageId } = request.params
-  const object = await looking
+  const tenantId = actingTenant(request, request.query.tenantId)
+  // What is no id is not asked for: MySQL would ignore blanks at its end and refuse to compare other alphabets.
+  const object = MESSAGE_ID.test(messageId) ? await find(tenantId, messageId) : undefined
   if (object === undefined) throw new AppError('NOT_FOUND', `there is no message ${messageId}`, { messageId })
   return object
 }

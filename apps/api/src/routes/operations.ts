@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { AppError } from '@message-center/core/contracts/errors.ts'
+import { AppError, ErrorBody } from '@message-center/core/contracts/errors.ts'
 import type { Metrics } from '@message-center/core/telemetry/metrics.ts'
 import { Type } from 'typebox'
 
@@ -19,19 +19,32 @@ export const operationRoutes: FastifyPluginAsyncTypebox<{
   })
   app.get('/health/ready', {
     config: { access: 'public' },
-    schema: { tags: ['operations'], summary: 'Do MySQL and Redis answer', security: [], response: { 200: Health } },
+    schema: {
+      tags: ['operations'],
+      summary: 'Do MySQL and Redis answer',
+      security: [],
+      response: { 200: Health, 503: { ...ErrorBody, description: 'One of them does not' } },
+    },
     async handler() {
       try {
         await ready()
       } catch (error) {
-        throw new AppError('UNAVAILABLE', 'not ready', { retryAfterSeconds: 1 }, { cause: error })
+        throw new AppError('UNAVAILABLE', 'MySQL or Redis does not answer', {}, { cause: error })
       }
       return { status: 'ok' }
     },
   })
   app.get('/metrics', {
     config: { access: 'public' },
-    schema: { hide: true },
+    schema: {
+      tags: ['operations'],
+      summary: 'Metrics in the Prometheus text format; METRICS_TOKEN as bearer token where it is set',
+      security: [],
+      response: {
+        200: { description: 'Metrics', content: { 'text/plain': { schema: Type.String() } } },
+        401: { ...ErrorBody, description: 'METRICS_TOKEN is set and was not given' },
+      },
+    },
     async handler(request, reply) {
       if (metricsToken && !sameText(request.headers.authorization ?? '', `Bearer ${metricsToken}`)) {
         throw new AppError('UNAUTHORIZED', 'METRICS_TOKEN is required')

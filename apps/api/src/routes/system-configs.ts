@@ -5,7 +5,7 @@ import { AppError } from '@message-center/core/contracts/errors.ts'
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { answers } from './answers.ts'
-import { actingTenant, TenantQuery } from './tenant.ts'
+import { actingTenant, ownTenantOnly, TenantQuery } from './tenant.ts'
 
 const Setting = Type.Object({
   key: Type.String(),
@@ -19,6 +19,7 @@ const OneTenant = Type.Object(TenantQuery, { additionalProperties: false })
 
 /** Dynamic settings; a change holds on every process without a restart. Tenant 0 is the platform itself. */
 export const systemConfigRoutes: FastifyPluginAsyncTypebox<{ store: SettingsStore }> = async (app, { store }) => {
+  app.addHook('preValidation', ownTenantOnly)
   const ownerOf = (request: FastifyRequest, key: string, tenantId: string | undefined): string => {
     if (!store.isPlatformWide(key)) return actingTenant(request, tenantId)
     if (!request.caller.roles.includes('platform'))

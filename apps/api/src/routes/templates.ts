@@ -7,12 +7,13 @@ import { Template, TemplateInput } from '@message-center/core/contracts/template
 import { Type } from 'typebox'
 import { answers } from './answers.ts'
 import { IdParams } from './id-params.ts'
-import { actingTenant, TenantQuery } from './tenant.ts'
+import { actingTenant, ownTenantOnly, TenantQuery } from './tenant.ts'
 
 const OneTenant = Type.Object(TenantQuery, { additionalProperties: false })
 
 /** What a message of a business type says on a channel. */
 export const templateRoutes: FastifyPluginAsyncTypebox<{ store: TemplateStore }> = async (app, { store }) => {
+  app.addHook('preValidation', ownTenantOnly)
   app.post('/api/templates', {
     config: { access: ['operator'] },
     schema: {

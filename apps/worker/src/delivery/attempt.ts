@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import type { AdapterLogger, ChannelAdapter, Fetch, SendOutcome } from '@message-center/core/channels/adapter.ts'
 import { ChannelError } from '@message-center/core/channels/channel-error.ts'
 import type { CandidateConfig } from '@message-center/core/configs/candidates.ts'
@@ -29,47 +28,53 @@ function idempotencyKey({ taskId }: Pick<ChannelJob, 'taskId'>): string {
   return `mc-${taskId}`
 }
 
-/** Unique to one attempt. */
-export function newClaimToken(): string {
-  return randomUUID()
-}
-
 /**
- * Sends once through the adapter; an expired token is given one more try at once.
+ * Sends once through the adapter; an expired token is given one more try at once. One deadline holds for both.
  * @throws whatever the adapter throws; ChannelError UNKNOWN where it did not answer in time
  */
 export async function send(attempt: Attempt, deps: AttemptDependencies): Promise<SendOutcome> {
-  try {
-    return await sendOnce(attempt, deps)
-  } catch (error) {
-    if (error instanceof Error && 'errorClass' in error && error.errorClass === 'TOKEN_EXPIRED')
-      return sendOnce(attempt, deps)
-    throw error
-  }
-}
-
-async function sendOnce({ job, task, settings, adapter }: Attempt, deps: AttemptDependencies): Promise<SendOutcome> {
-  const messageType = task.messageType ?? 'TEXT'
   const controller = new AbortController()
   const timer = setTimeout(() => controller.abort(), deps.sendTimeoutMs)
   deps.underWay.add(controller)
+  const { signal } = controller
   try {
-    const sending = adapter.send(
-      {
-        config: settings,
-        messageType,
-        content: contentOf(task),
-        recipients: task.recipients ?? { userIds: [], mobiles: [], all: false },
-        idempotencyKey: idempotencyKey(job),
-        task: { tenantId: job.tenantId, messageId: job.messageId, taskId: job.taskId },
-      },
-      { fetch: deps.fetch, signal: controller.signal, logger: deps.logger },
-    )
-    return await Promise.race([sending, rejectOnAbort(controller.signal, deps.sendTimeoutMs)])
+    return await Promise.race([sendWithFreshToken(attempt, deps, signal), rejectOnAbort(signal, deps.sendTimeoutMs)])
   } finally {
     clearTimeout(timer)
     deps.underWay.delete(controller)
   }
+}
+
+async function sendWithFreshToken(
+  attempt: Attempt,
+  deps: AttemptDependencies,
+  signal: AbortSignal,
+): Promise<SendOutcome> {
+  try {
+    return await sendOnce(attempt, deps, signal)
+  } catch (error) {
+    const expired = error instanceof Error && 'errorClass' in error && error.errorClass === 'TOKEN_EXPIRED'
+    if (expired && !signal.aborted) return sendOnce(attempt, deps, signal)
+    throw error
+  }
+}
+
+async function sendOnce(
+  { job, task, settings, adapter }: Attempt,
+  { fetch, logger }: AttemptDependencies,
+  signal: AbortSignal,
+): Promise<SendOutcome> {
+  return adapter.send(
+    {
+      config: settings,
+      messageType: task.messageType ?? 'TEXT',
+      content: contentOf(task),
+      recipients: task.recipients ?? { userIds: [], mobiles: [], all: false },
+      idempotencyKey: idempotencyKey(job),
+      task: { tenantId: job.tenantId, messageId: job.messageId, taskId: job.taskId },
+    },
+    { fetch, signal, logger },
+  )
 }
 
 /** An adapter that ignores its signal must not hold the task for ever. */

@@ -3,7 +3,8 @@ import { channelQueue } from '@message-center/core/queues/names.ts'
 import type { Logger } from '@message-center/core/telemetry/logger.ts'
 import { DelayedError, type Job, UnrecoverableError } from 'bullmq'
 import type { WorkerFactory } from '../bull-worker.ts'
-import { type DeliveryDependencies, deliver, type Verdict } from './deliver.ts'
+import { deliver } from './deliver.ts'
+import type { DeliveryDependencies, Verdict } from './verdict.ts'
 
 /** After a fault of the system the same attempt comes again. */
 const FAULT_DELAY_MS = 2_000

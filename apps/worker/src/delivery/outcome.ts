@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { ERROR_CLASSES, type ErrorClass } from '@message-center/core/channels/channel-error.ts'
 import type { CandidateConfig } from '@message-center/core/configs/candidates.ts'
 import { OUTCOME_CODES, type OutcomeCode } from '@message-center/core/contracts/messages.ts'
@@ -6,6 +7,8 @@ import type { Failure } from '@message-center/core/messages/outcome.ts'
 /** Waiting because the provider said "too many" uses up no retry, but it does not go on for ever. */
 const MAX_RATE_LIMITED_MS = 24 * 3_600_000
 const DEFAULT_RETRY_AFTER_MS = 60_000
+/** A provider that asks for no pause at all is not called in a loop all the same. */
+const MIN_RETRY_AFTER_MS = 100
 
 /** What an attempt that failed leads to; the only place that turns an error class into what the queue does. */
 export type Decision =
@@ -22,8 +25,8 @@ export interface FailedAttempt {
   retryCount: number
   maxRetry: number
   initialDelayMs: number
-  /** How long the task has existed. */
-  ageMs: number
+  /** How long ago the task was tried first. */
+  triedForMs: number
 }
 
 export interface ClassifiedError {
@@ -43,7 +46,7 @@ export function decide(attempt: FailedAttempt): Decision {
     case 'TOKEN_EXPIRED':
       return { next: 'fail', failure }
     case 'RATE_LIMITED':
-      if (attempt.ageMs > MAX_RATE_LIMITED_MS) return { next: 'fail', failure }
+      if (attempt.triedForMs >= MAX_RATE_LIMITED_MS) return { next: 'fail', failure }
       return { next: 'wait', failure, delayMs: error.retryAfterMs ?? DEFAULT_RETRY_AFTER_MS }
     case 'UNKNOWN':
       return attempt.policy === 'FAIL' ? { next: 'fail', failure } : retryOrFail(attempt, failure)
@@ -69,17 +72,27 @@ function failureOf({ code, message }: ClassifiedError): Failure {
 }
 
 /** Reads what an adapter threw. Any Error may carry `errorClass`; without one it counts as TRANSIENT. */
-export function classify(error: unknown): ClassifiedError {
-  const thrown: Record<string, unknown> & Error =
-    error instanceof Error ? Object.assign(error) : new Error(String(error))
-  const { code, retryAfterMs, response } = thrown
+export function classify(thrown: unknown): ClassifiedError {
+  const { errorClass, code, message, name, retryAfterMs, response } = fieldsOf(thrown)
   return {
-    errorClass: isErrorClass(thrown.errorClass) ? thrown.errorClass : 'TRANSIENT',
-    code: typeof code === 'string' || typeof code === 'number' ? String(code) : thrown.name,
-    message: thrown.message,
-    retryAfterMs: typeof retryAfterMs === 'number' && retryAfterMs >= 0 ? retryAfterMs : undefined,
+    errorClass: isErrorClass(errorClass) ? errorClass : 'TRANSIENT',
+    code:
+      typeof code === 'string' || typeof code === 'number' ? String(code) : typeof name === 'string' ? name : 'Error',
+    message: typeof message === 'string' ? message : inspect(thrown),
+    retryAfterMs: waitOf(retryAfterMs),
     response: typeof response === 'string' ? response : undefined,
   }
+}
+
+function fieldsOf(thrown: unknown): Record<string, unknown> {
+  if (typeof thrown !== 'object' || thrown === null) return { message: String(thrown) }
+  const { errorClass, code, message, name, retryAfterMs, response }: Record<string, unknown> = Object.assign(thrown)
+  return { errorClass, code, message, name, retryAfterMs, response }
+}
+
+function waitOf(retryAfterMs: unknown): number | undefined {
+  if (typeof retryAfterMs !== 'number' || Number.isNaN(retryAfterMs)) return undefined
+  return Math.min(Math.max(retryAfterMs, MIN_RETRY_AFTER_MS), MAX_RATE_LIMITED_MS)
 }
 
 function isErrorClass(value: unknown): value is ErrorClass {

@@ -47,6 +47,7 @@ export function createTaskWriter({ pool, channelOrder, onFinished, onError }: Ta
   })
   const outcomes = createBatcher<RecordedOutcome, void>({
     maxItems: MAX_BATCH,
+    isolates: (error) => !isDatabaseUnavailable(error),
     async flush(batch) {
       await persistently(() => recordOutcomes(pool, batch))
       for (const { status, ref } of batch) {

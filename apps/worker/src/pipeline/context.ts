@@ -8,6 +8,8 @@ import type { ChannelPlan, MessageContext } from '@message-center/core/pipeline/
 /** A channel with its way out. */
 export interface TrackedChannel extends ChannelPlan {
   failure: Failure | null
+  /** Gives back the rate-limit slot that was reserved for it; null where there is none. */
+  releaseSlot: (() => Promise<void>) | null
 }
 
 /** The context as the built-in handlers and the runner see it. */
@@ -16,8 +18,6 @@ export interface PipelineContext extends MessageContext {
   readonly allChannels: readonly TrackedChannel[]
   readonly failure: Failure | null
   readonly steps: TraceStep[]
-  /** Loads the candidates, the first time; later calls find them there. */
-  loadChannels(): Promise<void>
   /** Set once the outcome is in the database. */
   dispatched: DispatchResult | null
   /** Notes for GET …/trace what a handler did: which channels it took out, whether it failed the message. */
@@ -26,17 +26,23 @@ export interface PipelineContext extends MessageContext {
 
 const MAX_STEP_DETAIL = 300
 
+/** What handlers may call a failure: the error codes' column holds no more. */
+const CODE_PATTERN = /^[A-Z][A-Z0-9_]{0,31}$/
+
 /**
- * @param loadCandidates the enabled configs for the message
+ * @param candidates the enabled configs for the message
  * @param channelOrder registered channel types in their order
  */
 export function createContext(
   message: PipelineMessage,
-  loadCandidates: () => Promise<Candidates>,
+  candidates: Candidates,
   channelOrder: readonly string[],
 ): PipelineContext {
-  let all: TrackedChannel[] = []
-  let loading: Promise<void> | undefined
+  // What is asked for or configured but not loaded in this process is still a channel of the message: one that fails.
+  const types = new Set([...channelOrder, ...(message.targetChannels ?? candidates.keys())])
+  const wanted = (type: string) =>
+    message.targetChannels ? message.targetChannels.includes(type) : candidates.has(type)
+  const all = [...types].filter(wanted).map((channelType) => newChannel(channelType, candidates))
   let failure: Failure | null = null
   let newDrops: string[] = []
   const steps: TraceStep[] = []
@@ -44,11 +50,9 @@ export function createContext(
     message,
     steps,
     dispatched: null,
-    get allChannels() {
-      return all
-    },
+    allChannels: all,
     get channels() {
-      return all.filter((channel) => channel.failure === null)
+      return failure ? [] : all.filter((channel) => channel.failure === null)
     },
     get failure() {
       return failure
@@ -64,22 +68,15 @@ export function createContext(
       })
       newDrops = []
     },
-    loadChannels() {
-      loading ??= loadCandidates().then((candidates) => {
-        const wanted = channelOrder.filter((type) =>
-          message.targetChannels ? message.targetChannels.includes(type) : candidates.has(type),
-        )
-        all = wanted.map((channelType) => newChannel(channelType, candidates))
-      })
-      return loading
-    },
     drop(channelType: string, code: OutcomeCode, text: string) {
+      checkCode(code)
       const channel = all.find((candidate) => candidate.channelType === channelType && candidate.failure === null)
       if (!channel) return
       channel.failure = { code, text }
       newDrops.push(`${channelType} ${code}`)
     },
     fail(code, text) {
+      checkCode(code)
       failure ??= { code, text }
     },
   }
@@ -95,5 +92,11 @@ function newChannel(channelType: string, candidates: Candidates): TrackedChannel
     renderedContent: null,
     recipients: null,
     failure: null,
+    releaseSlot: null,
   }
+}
+
+/** Handlers from outside are not type-checked. */
+function checkCode(code: string): void {
+  if (!CODE_PATTERN.test(code)) throw new TypeError(`'${code}' is no failure code: it must match ${CODE_PATTERN}`)
 }

@@ -1,8 +1,9 @@
 import type { SettingsSource } from '@message-center/core/configs/settings-source.ts'
+import { isDatabaseUnavailable } from '@message-center/core/database/unavailable.ts'
 import { createBatcher } from '@message-center/core/messages/batcher.ts'
 import { type DispatchResult, dispatchMessages, type PlannedMessage } from '@message-center/core/messages/dispatch.ts'
 import { type ChannelJob, channelJobOptions } from '@message-center/core/queues/jobs.ts'
-import type { Queues } from '@message-center/core/queues/queues.ts'
+import type { NewJob, Queues } from '@message-center/core/queues/queues.ts'
 import type { Pool } from 'mysql2/promise'
 import type { PipelineContext } from './context.ts'
 import { plannedMessage } from './handlers/channel-dispatch.ts'
@@ -14,7 +15,7 @@ export interface DispatcherDependencies {
   onEnqueueError(error: unknown, tasks: number): void
 }
 
-type NewJob = { channelType: string; name: string; data: ChannelJob; opts: ReturnType<typeof channelJobOptions> }
+type TaskJob = NewJob & { data: ChannelJob }
 
 const MAX_BATCH = 200
 
@@ -25,21 +26,25 @@ const MAX_BATCH = 200
 export function createDispatcher({ pool, queues, settings, onEnqueueError }: DispatcherDependencies) {
   const batcher = createBatcher<PlannedMessage, DispatchResult>({
     maxItems: MAX_BATCH,
+    isolates: (error) => !isDatabaseUnavailable(error),
     flush: (planned) => dispatchMessages(pool, planned),
   })
-  const adding = createBatcher<NewJob, void>({
+  const adding = createBatcher<TaskJob, void>({
     maxItems: MAX_BATCH,
     async flush(jobs) {
-      const byChannel = Map.groupBy(jobs, (job) => job.channelType)
-      await Promise.all([...byChannel].map(([channelType, list]) => queues.channel(channelType).addBulk(list)))
+      const byChannel = Map.groupBy(jobs, (job) => job.data.channelType)
+      await Promise.all(
+        [...byChannel].map(([channelType, list]) => queues.addFairly(queues.channel(channelType), list)),
+      )
       return jobs.map(() => undefined)
     },
   })
 
   return async function dispatch(context: PipelineContext): Promise<void> {
     const { message } = context
-    // A message that failed before its channels were looked up still gets one failed task per channel.
-    await context.loadChannels()
+    // Whoever dropped them: channels that do not send give back what the rate limit reserved for them.
+    const failed = context.allChannels.filter((channel) => context.failure ?? channel.failure)
+    await Promise.all(failed.map((channel) => channel.releaseSlot?.()))
     const defaults = await settings(message.tenantId)
     const result = await batcher.add(
       plannedMessage(context, (channel) => channel.config?.retry.max ?? defaults.retryMax),
@@ -47,10 +52,9 @@ export function createDispatcher({ pool, queues, settings, onEnqueueError }: Dis
     context.dispatched = result
     if (!result.dispatched) return
     const now = Date.now()
-    const jobs = result.tasks.map((task): NewJob => {
+    const jobs = result.tasks.map((task): TaskJob => {
       const channel = context.allChannels.find((candidate) => candidate.channelType === task.channelType)
       return {
-        channelType: task.channelType,
         name: message.messageId,
         data: {
           tenantId: message.tenantId,
@@ -59,17 +63,23 @@ export function createDispatcher({ pool, queues, settings, onEnqueueError }: Dis
           ...task,
           ...(message.expiresAt ? { expiresAt: message.expiresAt.getTime() } : {}),
         },
+        fair: { tenantId: message.tenantId, priority: message.priority },
         opts: channelJobOptions({
           taskId: task.taskId,
           generation: 0,
-          priority: message.priority,
           retries: channel?.config?.retry.max ?? defaults.retryMax,
           initialDelayMs: channel?.config?.retry.initialDelayMs ?? defaults.retryInitialDelayMs,
-          delayMs: (channel?.notBefore?.getTime() ?? now) - now,
+          delayMs: firstRunAt(channel?.notBefore ?? null, message.expiresAt) - now,
         }),
       }
     })
     // The tasks are committed: should Redis be away, the reconciler gives them their jobs.
     await Promise.all(jobs.map((job) => adding.add(job))).catch((error) => onEnqueueError(error, jobs.length))
   }
+}
+
+/** Epoch ms. What expires before its time comes is looked at then, to say so. */
+function firstRunAt(notBefore: Date | null, expiresAt: Date | null): number {
+  const time = notBefore?.getTime() ?? Date.now()
+  return Math.min(time, expiresAt?.getTime() ?? time)
 }

@@ -21,8 +21,8 @@ export function createMessageRunner(deps: RunDependencies): (message: PipelineMe
     context.recordStep(handler.name, startedAt, durationMs)
   })
   return async (message) => {
-    const load = () => deps.configs.candidates(message.tenantId, message.storeId)
-    const context = createContext(message, load, deps.channelOrder)
+    const candidates = await deps.configs.candidates(message.tenantId, message.storeId)
+    const context = createContext(message, candidates, deps.channelOrder)
     await chain(context)
     if (context.dispatched === null) {
       // A handler that did not call next() must have failed the message; this is for one that forgot to.

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { CandidateSource } from '@message-center/core/configs/candidates.ts'
 import type { SettingsSource } from '@message-center/core/configs/settings-source.ts'
+import { MAX_MESSAGES_PER_JOB, pipelineJob } from '@message-center/core/messages/enqueue.ts'
 import { type FinishedMessage, finishMessages } from '@message-center/core/messages/message-status.ts'
 import {
   assignJob,
@@ -13,14 +14,7 @@ import {
   raiseGeneration,
 } from '@message-center/core/messages/overdue.ts'
 import { livingJobs } from '@message-center/core/queues/job-presence.ts'
-import {
-  bullPriority,
-  type ChannelJob,
-  channelJobId,
-  channelJobOptions,
-  PIPELINE_JOB_OPTIONS,
-  type PipelineJob,
-} from '@message-center/core/queues/jobs.ts'
+import { type ChannelJob, channelJobId, channelJobOptions } from '@message-center/core/queues/jobs.ts'
 import type { Queues } from '@message-center/core/queues/queues.ts'
 import type { RedisConnection } from '@message-center/core/queues/redis.ts'
 import type { Metrics } from '@message-center/core/telemetry/metrics.ts'
@@ -42,7 +36,6 @@ const PAGE = 500
 const GRACE_MS = 5_000
 /** What was found in order is looked at again after this. */
 const NEXT_LOOK_MS = 30_000
-const MAX_MESSAGES_PER_JOB = 100
 
 /**
  * Gives a job to whatever MySQL says is not final, is due and has none, and finishes messages whose tasks are all final.
@@ -56,26 +49,26 @@ export async function reconcile(deps: ReconcileDependencies, { everything }: { e
   const before = everything ? null : new Date()
   for (;;) {
     const page: OverdueMessage[] = await findOverdue(deps.pool, { before, graceMs: GRACE_MS, limit: PAGE, after })
-    revived += await revivePage(deps, page)
+    const due = dueNow(page)
+    revived += await revive(deps, due)
+    // Looking at everything goes by the due times: moved ahead, the same messages would come again without end.
+    if (!everything) await lookAgainAt(deps.pool, due, new Date(Date.now() + NEXT_LOOK_MS))
     const last = page.at(-1)
     if (!last || page.length < PAGE) return revived
     after = last
   }
 }
 
-async function revivePage(deps: ReconcileDependencies, page: readonly OverdueMessage[]): Promise<number> {
+/** A later `sendAt` is due later: nothing is missing as yet. */
+function dueNow(page: readonly OverdueMessage[]): OverdueMessage[] {
   const now = Date.now()
-  // A later `sendAt` is due later: nothing is missing as yet.
-  const due = page.filter((message) => message.jobId !== null || message.dueTime.getTime() <= now)
-  if (due.length === 0) return 0
+  return page.filter((message) => message.jobId !== null || message.dueTime.getTime() <= now)
+}
+
+async function revive(deps: ReconcileDependencies, due: readonly OverdueMessage[]): Promise<number> {
   const pending = due.filter((message) => message.status === 'PENDING')
   const processing = due.filter((message) => message.status === 'PROCESSING')
-  const revived = (await revivePending(deps, pending)) + (await reviveTasks(deps, processing))
-  await lookAgainAt(
-    deps.pool,
-    due.map((message) => ({ ...message, at: new Date(now + NEXT_LOOK_MS) })),
-  )
-  return revived
+  return (await revivePending(deps, pending)) + (await reviveTasks(deps, processing))
 }
 
 async function revivePending(deps: ReconcileDependencies, pending: readonly OverdueMessage[]): Promise<number> {
@@ -94,19 +87,9 @@ async function revivePending(deps: ReconcileDependencies, pending: readonly Over
     deps.pool,
     jobs.flatMap(({ id, members }) => members.map((member) => ({ ...member, jobId: id }))),
   )
-  await deps.queues.pipeline.addBulk(
-    jobs.map(({ id, members }) => {
-      const data: PipelineJob = {
-        tenantId: members[0]?.tenantId ?? '',
-        messages: members.map(({ messageId, createTime }) => [messageId, createTime]),
-      }
-      const name = members.length === 1 ? (members[0]?.messageId ?? '') : `${members.length} messages`
-      return {
-        name,
-        data,
-        opts: { ...PIPELINE_JOB_OPTIONS, jobId: id, priority: bullPriority(members[0]?.priority ?? 0) },
-      }
-    }),
+  await deps.queues.addFairly(
+    deps.queues.pipeline,
+    jobs.map(({ id, members }) => pipelineJob(id, members)),
   )
   deps.metrics.reconciled.inc({ kind: 'message' }, lost.length)
   return lost.length
@@ -134,7 +117,7 @@ async function reviveTasks(deps: ReconcileDependencies, processing: readonly Ove
     const jobs = await Promise.all(
       lost.map((task) => newJob(deps, task, messages.get(`${task.tenantId} ${task.messageId}`))),
     )
-    await queue.addBulk(jobs)
+    await deps.queues.addFairly(queue, jobs)
     deps.metrics.reconciled.inc({ kind: 'task' }, lost.length)
     revived += lost.length
   }
@@ -152,13 +135,12 @@ async function newJob(deps: ReconcileDependencies, task: OpenTask, message: Over
   const opts = channelJobOptions({
     taskId,
     generation: task.generation + 1,
-    priority: message?.priority ?? 0,
     retries: Math.max(0, task.maxRetry - task.retryCount),
     // The backoff goes on where it was: doubled once per retry used.
     initialDelayMs: (config?.retry.initialDelayMs ?? retryInitialDelayMs) * 2 ** task.retryCount,
-    delayMs: (notBefore?.getTime() ?? 0) - Date.now(),
+    delayMs: Math.min(notBefore?.getTime() ?? 0, data.expiresAt ?? Number.POSITIVE_INFINITY) - Date.now(),
   })
-  return { name: messageId, data, opts }
+  return { name: messageId, data, opts, fair: { tenantId, priority: message?.priority ?? 0 } }
 }
 
 function inChunks<T>(list: readonly T[], size: number): T[][] {

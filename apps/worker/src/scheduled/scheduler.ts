@@ -17,7 +17,7 @@ const WATCH_MS = 1_000
 /**
  * Runs the scheduled tasks as BullMQ job schedulers, visible in the queue `scheduled`. The schedulers live in Redis as well,
  * so each process watches a marker key there: is it gone, Redis was emptied; the schedulers are made again and every task
- * that cares about a loss runs at once.
+ * runs at once. Nothing here needs Redis to be there at the start.
  */
 export function startScheduler(deps: {
   tasks: readonly ScheduledTask[]
@@ -46,10 +46,13 @@ export function startScheduler(deps: {
     }
   }
 
+  let scheduled = false
   async function watch(): Promise<void> {
-    if ((await redis.exists(markerKey)) === 1) return
+    const emptied = (await redis.exists(markerKey)) === 0
+    if (emptied || !scheduled) await schedule()
+    scheduled = true
+    if (!emptied) return
     logger.warn('redis holds no marker: it is new or was emptied; everything that is not final gets its job again')
-    await schedule()
     // The marker comes last: a crash half-way is a loss still to be made up for. Another process doing the same is harmless.
     for (const task of tasks) await task.run({ afterLoss: true })
     await redis.set(markerKey, new Date().toISOString())
@@ -63,8 +66,6 @@ export function startScheduler(deps: {
       .catch((error) => logger.warn({ err: error }, 'redis watch'))
   }, WATCH_MS)
   return {
-    /** Makes the schedulers and the first look, without waiting for the next tick. */
-    start: () => schedule(),
     async stop() {
       stopped = true
       clearInterval(timer)

@@ -4,7 +4,7 @@ import { importExtension } from '../settings/import-extension.ts'
 import type { ChannelAdapter } from './adapter.ts'
 import { createDingtalkAdapter } from './dingtalk/index.ts'
 import { createLocalAdapter } from './local/index.ts'
-import { type ChannelRegistry, createChannelRegistry } from './registry.ts'
+import { addChannel, type ChannelRegistry, createChannelRegistry } from './registry.ts'
 import { createWechatWorkAdapter } from './wechat-work/index.ts'
 
 /**
@@ -12,20 +12,25 @@ import { createWechatWorkAdapter } from './wechat-work/index.ts'
  * @throws Error naming the module that does not load and why
  */
 export async function loadChannels(env: Env, pool: Pool): Promise<ChannelRegistry> {
-  const builtIn = [
+  const registry = createChannelRegistry([
     createDingtalkAdapter({ baseUrl: env.dingtalkBaseUrl, apiBaseUrl: env.dingtalkApiBaseUrl }),
     createWechatWorkAdapter({ baseUrl: env.wechatWorkBaseUrl }),
     createLocalAdapter({ pool }),
-  ]
-  const added = await Promise.all(
-    env.channelAdapters.map((module) => importExtension<ChannelAdapter>('CHANNEL_ADAPTERS', module)),
-  )
-  for (const [index, adapter] of added.entries()) {
-    const missing = ['type', 'configSchema', 'secretFields', 'messageTypes', 'rateLimit', 'send'].filter(
-      (key) => !(key in adapter),
-    )
-    if (missing.length > 0)
-      throw new Error(`CHANNEL_ADAPTERS: ${env.channelAdapters[index]} exports no ${missing.join(', ')}`)
+  ])
+  for (const specifier of env.channelAdapters) {
+    await importExtension<ChannelAdapter>('CHANNEL_ADAPTERS', specifier, (adapter) => {
+      requireParts(adapter)
+      addChannel(registry, adapter)
+    })
   }
-  return createChannelRegistry([...builtIn, ...added])
+  return registry
+}
+
+/** A module from outside is not type-checked. */
+function requireParts(adapter: ChannelAdapter): void {
+  const missing = ['type', 'configSchema', 'secretFields', 'messageTypes', 'rateLimit'].filter(
+    (key) => !(key in adapter),
+  )
+  if (typeof adapter.send !== 'function') missing.push('function send')
+  if (missing.length > 0) throw new Error(`it has no ${missing.join(', ')}`)
 }

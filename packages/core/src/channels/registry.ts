@@ -17,15 +17,21 @@ const TYPE_PATTERN = /^[A-Z][A-Z0-9_]{0,31}$/
  * Builds the registry; the order of the list is the channel order of messages.
  * @throws Error naming the adapter that is malformed or registered twice
  */
-export function createChannelRegistry(adapters: readonly ChannelAdapter[]): ChannelRegistry {
+export function createChannelRegistry(adapters: readonly ChannelAdapter[]): Map<string, RegisteredChannel> {
   const registry = new Map<string, RegisteredChannel>()
-  for (const adapter of adapters) {
-    if (!TYPE_PATTERN.test(adapter.type))
-      throw new Error(`channel adapter '${adapter.type}': type must match ${TYPE_PATTERN}`)
-    if (registry.has(adapter.type)) throw new Error(`channel adapter '${adapter.type}' is registered twice`)
-    registry.set(adapter.type, { adapter, checkConfig: configCheck(adapter) })
-  }
+  for (const adapter of adapters) addChannel(registry, adapter)
   return registry
+}
+
+/**
+ * Puts one more channel at the end.
+ * @throws Error where the adapter is malformed or its type is there already
+ */
+export function addChannel(registry: Map<string, RegisteredChannel>, adapter: ChannelAdapter): void {
+  if (!TYPE_PATTERN.test(adapter.type))
+    throw new Error(`channel adapter '${adapter.type}': type must match ${TYPE_PATTERN}`)
+  if (registry.has(adapter.type)) throw new Error(`channel adapter '${adapter.type}' is registered twice`)
+  registry.set(adapter.type, { adapter, checkConfig: configCheck(adapter) })
 }
 
 function configCheck(adapter: ChannelAdapter): Validator {

@@ -14,6 +14,11 @@ export interface Invalidation {
 
 export const PLATFORM_TENANT = '0'
 
+/** The publishing half, for a process that caches nothing itself: tells all others that a tenant's cached values are stale. */
+export function createInvalidationPublisher(publisher: RedisConnection, channel: string) {
+  return async (tenantId: string): Promise<void> => void (await publisher.publish(channel, tenantId))
+}
+
 /**
  * Cache invalidation over Redis pub/sub. While the subscription is down, messages are missed; so everything counts as
  * stale when it comes back.
@@ -29,10 +34,11 @@ export async function createInvalidation(
   // ioredis subscribes again by itself after a reconnect; 'ready' comes before, so nothing is missed in between.
   subscriber.on('ready', () => emitter.emit('stale', PLATFORM_TENANT))
   await subscriber.subscribe(channel)
+  const publish = createInvalidationPublisher(publisher, channel)
   return {
     async publish(tenantId) {
       emitter.emit('stale', tenantId)
-      await publisher.publish(channel, tenantId)
+      await publish(tenantId)
     },
     subscribe: (listener) => void emitter.on('stale', listener),
     async close() {

@@ -27,6 +27,11 @@ export function nextOpening(window: TimeWindow, time: Date, timeZone: string): D
   return next
 }
 
+/** For people: when a closed config would have been open. */
+export function describeWindow(channelName: string, { startHour, endHour }: TimeWindow, timeZone: string): string {
+  return `'${channelName}' is open ${startHour}:00-${endHour}:59 (${timeZone})`
+}
+
 const formatters = new Map<string, Intl.DateTimeFormat>()
 
 function hourIn(timeZone: string, time: Date): number {

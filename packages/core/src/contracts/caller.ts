@@ -1,3 +1,5 @@
+import { normalizeId } from './ids.ts'
+
 /** Roles of a token; each but `platform` acts within its tenant. */
 export const ROLES = ['sender', 'viewer', 'operator', 'admin', 'platform', 'inbox'] as const
 export type Role = (typeof ROLES)[number]
@@ -23,6 +25,13 @@ export interface Caller {
   subject: string
   tenantId: string
   roles: readonly Role[]
+}
+
+/** The tenant that a body or a query string names in `tenantId`; undefined where that is missing or not an id. */
+export function namedTenant(part: unknown): string | undefined {
+  const named = typeof part === 'object' && part !== null && 'tenantId' in part ? part.tenantId : undefined
+  const isId = typeof named === 'string' ? /^\d{1,19}$/.test(named) : Number.isSafeInteger(named) && Number(named) >= 0
+  return isId ? normalizeId(named as string | number) : undefined
 }
 
 /** True where the caller may act for the tenant. */

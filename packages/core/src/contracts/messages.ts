@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 import { MessageType } from './content.ts'
-import { IdInput, IdOutput } from './ids.ts'
+import { IdInput, IdOutput, IdText } from './ids.ts'
 import { PageQuery } from './pages.ts'
 
 export const MESSAGE_STATUSES = ['PENDING', 'PROCESSING', 'SUCCESS', 'PARTIAL_SUCCESS', 'FAILED'] as const
@@ -52,7 +52,12 @@ export const Attributes = Type.Object(
       Type.String({ format: 'date-time', description: 'What has not been sent by then fails as EXPIRED' }),
     ),
     callbackUrl: Type.Optional(
-      Type.String({ format: 'uri', maxLength: 2048, description: 'Told of the final status (Standard Webhooks)' }),
+      Type.String({
+        format: 'uri',
+        pattern: '^https?://',
+        maxLength: 2048,
+        description: 'Told of the final status (Standard Webhooks)',
+      }),
     ),
   },
   { additionalProperties: true, description: 'Delivery options; other keys are open to templates as ${attributes.x}' },
@@ -158,10 +163,10 @@ export const MessageFilters = Type.Object(
   {
     status: Type.Optional(MessageStatus),
     businessType: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
-    storeId: Type.Optional(Type.String({ pattern: '^[0-9]{1,19}$' })),
+    storeId: Type.Optional(IdText),
     channelType: Type.Optional(ChannelType),
     createdFrom: Type.Optional(Type.String({ format: 'date-time', description: 'Inclusive' })),
-    createdTo: Type.Optional(Type.String({ format: 'date-time', description: 'Exclusive' })),
+    createdTo: Type.Optional(Type.String({ format: 'date-time', description: 'Inclusive' })),
     ...PageQuery,
   },
   { additionalProperties: false },

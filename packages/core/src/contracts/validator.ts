@@ -1,16 +1,15 @@
 import { Ajv, type ErrorObject } from 'ajv'
-import formatsPlugin from 'ajv-formats'
 import type { TSchema } from 'typebox'
 import type { ErrorDetail } from './errors.ts'
+import { addFormats, FORMAT_TEXTS } from './formats.ts'
 
 // allErrors stays off: a hostile body must not be able to ask for thousands of error objects.
 const ajv = new Ajv({ strict: true, strictTypes: false, allowUnionTypes: true, discriminator: true })
-formatsPlugin.default(ajv)
-ajv.addFormat('time-zone', isTimeZone)
+addFormats(ajv)
 
 /** For query strings and path parameters, where everything arrives as text: converts in place and fills in defaults. */
 const coercingAjv = new Ajv({ strict: true, strictTypes: false, coerceTypes: true, useDefaults: true })
-formatsPlugin.default(coercingAjv)
+addFormats(coercingAjv)
 
 /** Checks a value; an empty list means that it fits. */
 export type Validator = (value: unknown) => ErrorDetail[]
@@ -23,9 +22,21 @@ export function compileValidator(schema: TSchema | Record<string, unknown>): Val
   return validatorOf(ajv, schema)
 }
 
-/** Like `compileValidator`, but converts texts to the schema's types in place. */
+/** Like `compileValidator`, but for an object whose fields are texts: converts them to the schema's types in place. */
 export function compileCoercingValidator(schema: TSchema | Record<string, unknown>): Validator {
-  return validatorOf(coercingAjv, schema)
+  const validate = validatorOf(coercingAjv, schema)
+  const integers = integerFields(schema)
+  return (value) => {
+    const fields = Object(value) as Record<string, unknown>
+    // ajv would convert ' 1', '0x10' and '1e2' as well.
+    const odd = integers.find((field) => typeof fields[field] === 'string' && !/^-?\d+$/.test(fields[field]))
+    return odd === undefined ? validate(value) : [{ path: odd, message: 'must be integer' }]
+  }
+}
+
+function integerFields({ properties }: { properties?: unknown }): string[] {
+  const fields = Object.entries((properties ?? {}) as Record<string, { type?: unknown }>)
+  return fields.filter(([, { type }]) => type === 'integer').map(([name]) => name)
 }
 
 function validatorOf(instance: Ajv, schema: TSchema | Record<string, unknown>): Validator {
@@ -35,13 +46,18 @@ function validatorOf(instance: Ajv, schema: TSchema | Record<string, unknown>): 
 
 /** One entry per field; the branches of a union that did not match are told as one line. */
 function readableErrors(errors: ErrorObject[]): ErrorDetail[] {
-  const union = errors.find((error) => error.keyword === 'anyOf' || error.keyword === 'oneOf')
+  // The outermost comes last.
+  const union = errors.findLast(isUnion)
   if (union) return [{ path: dotted(union.instancePath), message: unionMessage(union, errors) }]
   return errors.map((error) => ({ path: pathOf(error), message: messageOf(error) }))
 }
 
+function isUnion({ keyword }: ErrorObject): boolean {
+  return keyword === 'anyOf' || keyword === 'oneOf'
+}
+
 function unionMessage(union: ErrorObject, errors: ErrorObject[]): string {
-  const branches = errors.filter((error) => error !== union)
+  const branches = errors.filter((error) => !isUnion(error))
   const constants = branches.flatMap((error) => (error.keyword === 'const' ? [String(error.params.allowedValue)] : []))
   const deeper = branches.filter((error) => error.instancePath !== union.instancePath)
   if (deeper[0]) return `${dotted(deeper[0].instancePath)} ${messageOf(deeper[0])}`
@@ -61,19 +77,10 @@ function messageOf(error: ErrorObject): string {
   if (error.keyword === 'required') return 'is required'
   if (error.keyword === 'additionalProperties') return 'is not a known field'
   if (error.keyword === 'enum') return `must be one of ${error.params.allowedValues.join(', ')}`
+  if (error.keyword === 'format') return FORMAT_TEXTS[error.params.format] ?? `must be a ${error.params.format}`
   return error.message ?? 'is not valid'
 }
 
 function dotted(instancePath: string): string {
   return instancePath.slice(1).replaceAll('/', '.').replaceAll('~1', '/').replaceAll('~0', '~')
-}
-
-function isTimeZone(name: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: name })
-    return true
-  } catch {
-    // RangeError is how Intl says that it does not know the zone.
-    return false
-  }
 }

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs'
+import type { Socket } from 'node:net'
+import type { PoolConnection } from 'mysql2'
 import { type Connection, createConnection, createPool, type Pool, type PoolOptions } from 'mysql2/promise'
 import type { Env } from '../settings/env.ts'
 
@@ -41,6 +43,12 @@ const SESSION_SETUP = [
 ]
 
 /**
+ * A server that hangs, or a network that drops packets, closes nothing: after this long without a byte a connection in use
+ * counts as lost. Longer than `innodb_lock_wait_timeout`, during which the server is silent with good reason.
+ */
+const SILENCE_LIMIT_MS = 8_000
+
+/**
  * A pool of connections to the database. Does not connect by itself.
  * @param limit most connections at once; callers wait for a free one
  */
@@ -48,13 +56,23 @@ export function createDatabasePool(env: DatabaseEnv, limit = 10): Pool {
   const pool = createPool({ ...connectionOptions(env), connectionLimit: limit, maxIdle: limit, idleTimeout: 60_000 })
   // Commands of one connection run in order, so these come before the statement that caused the connect.
   pool.pool.on('connection', (connection) => {
+    socketOf(connection).on('timeout', function (this: Socket) {
+      this.destroy(Object.assign(new Error('the database has fallen silent'), { code: 'ETIMEDOUT' }))
+    })
     for (const statement of SESSION_SETUP) {
       connection.query(statement, (error) => {
         if (error) connection.destroy()
       })
     }
   })
+  pool.pool.on('acquire', (connection) => socketOf(connection).setTimeout(SILENCE_LIMIT_MS))
+  pool.pool.on('release', (connection) => socketOf(connection).setTimeout(0))
   return pool
+}
+
+/** The connection's socket, which the driver's types leave out. */
+function socketOf(connection: PoolConnection): Socket {
+  return (connection as PoolConnection & { stream: Socket }).stream
 }
 
 /** One connection of its own, for migrations and locks. `database: false` connects without choosing a database. */

@@ -1,12 +1,12 @@
-import type { Queue } from 'bullmq'
 import type { Pool } from 'mysql2/promise'
 import { v4 as uuidv4 } from 'uuid'
 import type { Caller } from '../contracts/caller.ts'
 import { AppError } from '../contracts/errors.ts'
 import { isDatabaseUnavailable } from '../database/unavailable.ts'
+import type { Queues } from '../queues/queues.ts'
 import { createBatcher } from './batcher.ts'
 import { assignJobs, enqueueMessages } from './enqueue.ts'
-import { type InsertOutcome, insertMessages } from './insert-messages.ts'
+import { insertMessages, type NewMessage } from './insert-messages.ts'
 import { type MessageRules, type ValidMessage, validateMessage } from './message-validation.ts'
 
 /** What became of one message that was handed in. `new` and `same` are successes. */
@@ -17,7 +17,7 @@ export interface Accepted {
 
 export interface AcceptorDependencies {
   pool: Pool
-  pipeline: Queue
+  queues: Queues
   rules: MessageRules
   /** A flush that could not be put on the queue; the reconciler will do it. */
   onEnqueueError(error: unknown, messages: number): void
@@ -36,36 +36,60 @@ export interface Acceptor {
   close(): Promise<void>
 }
 
-type FlushResult = InsertOutcome | { error: unknown }
+/** new: written now · same: this id with this content was written before · conflict: with other content. */
+type Outcome = Accepted['outcome'] | 'conflict'
+type FlushResult = Outcome | { error: unknown }
 
 /** Rows of one transaction: enough to spread the cost of a commit, few enough to keep it short. */
 const MAX_FLUSH = 500
 const MAX_FLUSH_BYTES = 4 * 1024 * 1024
+/** Messages whose jobs Redis has not taken yet; beyond, a Redis that is slow or hangs gets no more to remember. */
+const MAX_ENQUEUEING = 5_000
 
 /**
  * Durable acceptance by group commit: what arrives while a commit is under way shares the next one; an idle call waits
  * for nobody. The one entry for REST, batch and RPC.
  */
-export function createAcceptor({ pool, pipeline, rules, onEnqueueError, onFlush }: AcceptorDependencies): Acceptor {
-  // The previous flush's jobs are added while the next one commits; not more than one flush lags behind.
-  let enqueued: Promise<void> = Promise.resolve()
+export function createAcceptor({ pool, queues, rules, onEnqueueError, onFlush }: AcceptorDependencies): Acceptor {
+  // Nobody waits for Redis: the next flush commits meanwhile, and what Redis does not take the reconciler enqueues.
+  const enqueueing = new Set<Promise<void>>()
+  let messagesEnqueueing = 0
 
-  async function flush(messages: ValidMessage[]): Promise<InsertOutcome[]> {
-    await enqueued
+  async function enqueue(messages: NewMessage[]): Promise<void> {
+    messagesEnqueueing += messages.length
+    try {
+      if (messagesEnqueueing > MAX_ENQUEUEING) throw new Error(`Redis has not taken ${MAX_ENQUEUEING} messages yet`)
+      await enqueueMessages(queues, messages)
+    } catch (error) {
+      onEnqueueError(error, messages.length)
+    } finally {
+      messagesEnqueueing -= messages.length
+    }
+  }
+
+  async function flush(messages: ValidMessage[]): Promise<Outcome[]> {
     const flushId = uuidv4()
-    const { unique, outcomeOf } = withoutRepetitions(messages)
-    const rows = assignJobs(unique, flushId, new Date())
-    const outcomes = await insertMessages(pool, rows, flushId)
-    const fresh = rows.filter((_, index) => outcomes[index] === 'new')
-    enqueued = enqueueMessages(pipeline, fresh).catch((error) => onEnqueueError(error, fresh.length))
+    const firsts = firstOfEachId(messages)
+    const rows = assignJobs([...firsts.values()], flushId, new Date())
+    const stored = await insertMessages(pool, rows, flushId)
+    const fresh = rows.filter((_, index) => stored[index]?.isNew)
+    const added = enqueue(fresh).finally(() => enqueueing.delete(added))
+    enqueueing.add(added)
     onFlush?.(fresh.length)
-    return messages.map((_, index) => outcomeOf(index, outcomes))
+    const keys = new Map([...firsts.keys()].map((id, index) => [id, stored[index]]))
+    return messages.map((message) => {
+      const key = keys.get(idOf(message))
+      if (key?.isNew && firsts.get(idOf(message)) === message) return 'new'
+      return key?.contentHash === message.contentHash ? 'same' : 'conflict'
+    })
   }
 
   const batcher = createBatcher<ValidMessage, FlushResult>({
     maxItems: MAX_FLUSH,
     maxBytes: MAX_FLUSH_BYTES,
-    sizeOf: (message) => message.businessDataText.length + (message.attributesText?.length ?? 0) + 200,
+    // Where numbers are delicate the data is stored twice (insert-messages.ts).
+    sizeOf: ({ businessDataText, attributesText }) =>
+      2 * Buffer.byteLength(businessDataText) + Buffer.byteLength(attributesText ?? '') + 200,
     flush: (messages) => flush(messages).catch((error) => separately(error, messages, flush)),
   })
 
@@ -85,38 +109,27 @@ export function createAcceptor({ pool, pipeline, rules, onEnqueueError, onFlush 
     depth: () => batcher.depth(),
     async close() {
       await batcher.drain()
-      await enqueued
+      await Promise.all(enqueueing)
     },
   }
 }
 
-/** Folds repetitions of an id within one flush; the first one stands for all of the same content. */
-function withoutRepetitions(messages: ValidMessage[]) {
-  const firsts = new Map<string, number>()
-  const unique: ValidMessage[] = []
-  const positions = messages.map((message) => {
-    const key = `${message.tenantId} ${message.messageId}`
-    const first = firsts.get(key)
-    if (first !== undefined) return { index: first, repeated: true }
-    firsts.set(key, unique.push(message) - 1)
-    return { index: unique.length - 1, repeated: false }
-  })
-  const outcomeOf = (at: number, outcomes: InsertOutcome[]): InsertOutcome => {
-    const position = positions[at]
-    const outcome = outcomes[position?.index ?? -1] ?? 'conflict'
-    if (!position?.repeated) return outcome
-    const sameContent = unique[position.index]?.contentHash === messages[at]?.contentHash
-    if (outcome === 'conflict') return 'conflict'
-    return sameContent ? 'same' : 'conflict'
-  }
-  return { unique, outcomeOf }
+/** Within one flush the first message of an id is the one that is written, should the id be free. */
+function firstOfEachId(messages: readonly ValidMessage[]): Map<string, ValidMessage> {
+  const firsts = new Map<string, ValidMessage>()
+  for (const message of messages) if (!firsts.has(idOf(message))) firsts.set(idOf(message), message)
+  return firsts
+}
+
+function idOf({ tenantId, messageId }: ValidMessage): string {
+  return `${tenantId} ${messageId}`
 }
 
 /** One row that the database refuses must not fail the others of its flush: each is tried alone. */
 async function separately(
   error: unknown,
   messages: ValidMessage[],
-  flush: (messages: ValidMessage[]) => Promise<InsertOutcome[]>,
+  flush: (messages: ValidMessage[]) => Promise<Outcome[]>,
 ): Promise<FlushResult[]> {
   if (messages.length === 1 || isDatabaseUnavailable(error)) throw error
   const results: FlushResult[] = []

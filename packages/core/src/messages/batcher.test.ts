@@ -171,3 +171,34 @@ describe('createBatcher', () => {
     )
   })
 })
+
+describe('a batch that fails because of one item', () => {
+  /** Refuses whatever holds a 13. */
+  function superstitious() {
+    const batches: number[][] = []
+    const flush = async (items: number[]): Promise<number[]> => {
+      batches.push(items)
+      if (items.includes(13)) throw new Error('13 is refused')
+      return items.map((item) => item * 10)
+    }
+    return { flush, batches }
+  }
+
+  it('rejects that one alone where the failure may lie in an item', async () => {
+    const { flush, batches } = superstitious()
+    const batcher = createBatcher({ maxItems: 100, flush, isolates: () => true })
+    const answers = await Promise.allSettled([12, 13, 14].map((item) => batcher.add(item)))
+    expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+    expect(batches).toEqual([[12, 13, 14], [12], [13], [14]])
+    await batcher.drain()
+    expect(batcher.depth()).toBe(0)
+  })
+
+  it('rejects all where it does not', async () => {
+    const { flush, batches } = superstitious()
+    const batcher = createBatcher({ maxItems: 100, flush, isolates: () => false })
+    const answers = await Promise.allSettled([12, 13].map((item) => batcher.add(item)))
+    expect(answers.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+    expect(batches).toEqual([[12, 13]])
+  })
+})

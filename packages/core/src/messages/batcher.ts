@@ -9,6 +9,8 @@ export interface BatcherOptions<Item, Result> {
   concurrency?: number
   /** Does the work of a batch: one result per item, in the items' order. A rejection rejects every item of the batch. */
   flush(items: Item[]): Promise<Result[]>
+  /** True for a rejection whose cause may lie in one item: each of the batch is then flushed alone, once. Default: never. */
+  isolates?(error: unknown): boolean
 }
 
 export interface Batcher<Item, Result> {
@@ -33,6 +35,7 @@ interface Entry<Item, Result> {
  */
 export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result>): Batcher<Item, Result> {
   const { maxItems, maxBytes = Number.POSITIVE_INFINITY, sizeOf = () => 0, concurrency = 1, flush } = options
+  const { isolates = () => false } = options
   if (!(maxItems >= 1 && concurrency >= 1)) throw new RangeError('maxItems and concurrency must be at least 1')
   const waiting: Entry<Item, Result>[] = []
   let flushing = 0
@@ -52,6 +55,18 @@ export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result
 
   async function run(batch: Entry<Item, Result>[]): Promise<void> {
     flushing += 1
+    await settle(batch)
+    flushing -= 1
+    unanswered -= batch.length
+    if (unanswered === 0) {
+      drained.resolve()
+      drained = Promise.withResolvers<void>()
+    }
+    // The microtasks of those just answered come first: what they add at once belongs to the next batch.
+    else schedule()
+  }
+
+  async function settle(batch: Entry<Item, Result>[]): Promise<void> {
     try {
       const results = await flush(batch.map(({ item }) => item))
       if (results.length !== batch.length) {
@@ -61,16 +76,9 @@ export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result
         batch[index]?.resolve(result)
       })
     } catch (error) {
-      for (const entry of batch) entry.reject(error)
+      if (batch.length > 1 && isolates(error)) for (const entry of batch) await settle([entry])
+      else for (const entry of batch) entry.reject(error)
     }
-    flushing -= 1
-    unanswered -= batch.length
-    if (unanswered === 0) {
-      drained.resolve()
-      drained = Promise.withResolvers<void>()
-    }
-    // The microtasks of those just answered come first: what they add at once belongs to the next batch.
-    else schedule()
   }
 
   return {

@@ -14,6 +14,8 @@ export interface TaskRef {
 export interface ClaimRequest extends TaskRef {
   /** Unique to this attempt. */
   token: string
+  /** A task that waits for a later time than this is left alone; null takes it all the same, to end it. */
+  dueBy: Date | null
   /** Until when this attempt may be sending. */
   leaseUntil: Date
   /** The holder whose lease has run out, when taking over from it; null for a task that nobody holds. */
@@ -50,6 +52,7 @@ export async function claimTasks(pool: Pool, requests: readonly ClaimRequest[]):
         claim.token,
         toDatetimeMs(claim.leaseUntil),
         claim.takeOverFrom,
+        claim.dueBy && toDatetimeMs(claim.dueBy),
       ]),
   )
   await retryingLockConflicts(() => pool.query(CLAIM, [parameter]))
@@ -63,16 +66,18 @@ export async function claimTasks(pool: Pool, requests: readonly ClaimRequest[]):
 
 const SOURCE = `JSON_TABLE(?, '$[*]' COLUMNS (
   id BIGINT PATH '$[0]', c DATETIME PATH '$[1]', token VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$[2]',
-  lease DATETIME(3) PATH '$[3]', previous VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$[4]')) AS j`
+  lease DATETIME(3) PATH '$[3]', previous VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$[4]',
+  due DATETIME(3) PATH '$[5]')) AS j`
 
-const CLAIM = `UPDATE ${SOURCE} STRAIGHT_JOIN msg_channel_task k ON k.id = j.id AND k.create_time = j.c
+const CLAIM = `UPDATE ${SOURCE} STRAIGHT_JOIN msg_channel_task k FORCE INDEX (PRIMARY) ON k.id = j.id AND k.create_time = j.c
   SET k.status = 'SENDING', k.claim_token = j.token, k.lease_until = j.lease, k.next_retry_time = NULL
-  WHERE (j.previous IS NULL AND k.status IN ('PENDING', 'RETRY'))
+  WHERE (j.previous IS NULL AND k.status IN ('PENDING', 'RETRY')
+      AND (j.due IS NULL OR k.next_retry_time IS NULL OR k.next_retry_time <= j.due))
      OR (k.status = 'SENDING' AND k.claim_token = j.previous)`
 
 const READ = `SELECT STRAIGHT_JOIN k.id, k.status, k.message_type, k.rendered_content, k.recipients, k.retry_count, k.max_retry,
     k.claim_token, k.lease_until, k.next_retry_time, k.attempts
-  FROM ${SOURCE} JOIN msg_channel_task k ON k.id = j.id AND k.create_time = j.c`
+  FROM ${SOURCE} JOIN msg_channel_task k FORCE INDEX (PRIMARY) ON k.id = j.id AND k.create_time = j.c`
 
 function toTask(row: RowDataPacket): ClaimedTask {
   return {

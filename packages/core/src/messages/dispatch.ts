@@ -46,7 +46,9 @@ export type DispatchResult =
  * @returns one result per message, in the order given; `tasks` are those that wait to be sent
  */
 export async function dispatchMessages(pool: Pool, planned: readonly PlannedMessage[]): Promise<DispatchResult[]> {
-  const sorted = [...planned].sort(compareRefs)
+  // Two jobs may carry the same message into one batch: the first decides.
+  const firsts = new Map(planned.toReversed().map((message) => [keyOf(message), message]))
+  const sorted = [...firsts.values()].sort(compareRefs)
   return inTransaction(pool, async (connection) => {
     const pending = await lockPending(connection, sorted)
     const mine = sorted.filter((message) => pending.has(keyOf(message)))
@@ -56,7 +58,7 @@ export async function dispatchMessages(pool: Pool, planned: readonly PlannedMess
     const statuses = new Map(mine.map((message) => [keyOf(message), statusOf(message)]))
     await storeStatus(connection, mine, statuses)
     return planned.map((message): DispatchResult => {
-      const status = statuses.get(keyOf(message))
+      const status = firsts.get(keyOf(message)) === message ? statuses.get(keyOf(message)) : undefined
       return status ? { dispatched: true, status, tasks: ids.get(keyOf(message)) ?? [] } : { dispatched: false }
     })
   })
@@ -69,7 +71,7 @@ function keyOf({ tenantId, messageId }: MessageRef): string {
 async function lockPending(connection: PoolConnection, refs: readonly MessageRef[]): Promise<Set<string>> {
   const [rows] = await connection.query<RowDataPacket[]>(
     `SELECT STRAIGHT_JOIN m.tenant_id, m.message_id, m.status FROM ${REFS_TABLE}
-     JOIN msg_message m ON m.tenant_id = j.t AND m.message_id = j.m AND m.create_time = j.c FOR UPDATE`,
+     JOIN msg_message m FORCE INDEX (uk_message) ON m.tenant_id = j.t AND m.message_id = j.m AND m.create_time = j.c FOR UPDATE`,
     [refsParameter(refs)],
   )
   return new Set(rows.filter((row) => row.status === 'PENDING').map((row) => `${row.tenant_id} ${row.message_id}`))
@@ -109,7 +111,7 @@ async function taskIds(
 ): Promise<Map<string, DispatchedTask[]>> {
   const [rows] = await connection.query<RowDataPacket[]>(
     `SELECT STRAIGHT_JOIN k.id, k.tenant_id, k.message_id, k.channel_type, k.channel_config_id, k.status FROM ${REFS_TABLE}
-     JOIN msg_channel_task k ON k.tenant_id = j.t AND k.message_id = j.m AND k.create_time = j.c`,
+     JOIN msg_channel_task k FORCE INDEX (uk_task) ON k.tenant_id = j.t AND k.message_id = j.m AND k.create_time = j.c`,
     [refsParameter(refs)],
   )
   const byMessage = new Map<string, DispatchedTask[]>()
@@ -170,7 +172,7 @@ async function storeStatus(
        status VARCHAR(20) CHARACTER SET ascii COLLATE ascii_bin PATH '$[3]', total INT PATH '$[4]', failed INT PATH '$[5]',
        code VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$[6]', text VARCHAR(500) PATH '$[7]',
        due DATETIME(3) PATH '$[8]', finish DATETIME PATH '$[9]', steps TEXT PATH '$[10]')) AS j
-     STRAIGHT_JOIN msg_message m ON m.tenant_id = j.t AND m.message_id = j.m AND m.create_time = j.c
+     STRAIGHT_JOIN msg_message m FORCE INDEX (uk_message) ON m.tenant_id = j.t AND m.message_id = j.m AND m.create_time = j.c
      SET m.status = j.status, m.total_channels = j.total, m.failed_channels = j.failed, m.error_code = j.code,
        m.error_message = j.text, m.due_time = j.due, m.finish_time = j.finish, m.steps = j.steps`,
     [JSON.stringify(parameter)],

@@ -1,11 +1,11 @@
-import type { Queue } from 'bullmq'
-import { bullPriority, PIPELINE_JOB_OPTIONS, type PipelineJob } from '../queues/jobs.ts'
+import { PIPELINE_JOB_OPTIONS, type PipelineJob } from '../queues/jobs.ts'
+import type { NewJob, Queues } from '../queues/queues.ts'
 import type { NewMessage } from './insert-messages.ts'
-import { toDatetime } from './message-ref.ts'
+import { type MessageRef, toDatetime } from './message-ref.ts'
 import type { ValidMessage } from './message-validation.ts'
 
 /** Most messages that one pipeline job carries: bounds what a crash repeats and how long one job holds its worker. */
-const MAX_MESSAGES_PER_JOB = 100
+export const MAX_MESSAGES_PER_JOB = 100
 
 /**
  * Decides which pipeline job carries which message: one tenant and one priority a job. What has a later `sendAt` gets
@@ -33,22 +33,27 @@ export function assignJobs(messages: readonly ValidMessage[], flushId: string, a
 }
 
 /** Adds the jobs that `assignJobs` decided; a job that exists already is left as it is. */
-export async function enqueueMessages(queue: Queue, messages: readonly NewMessage[]): Promise<void> {
-  const jobs = Map.groupBy(
-    messages.filter((message) => message.jobId !== null),
-    (message) => message.jobId ?? '',
-  )
+export async function enqueueMessages(queues: Queues, messages: readonly NewMessage[]): Promise<void> {
+  const withJobs = messages.filter((message) => message.jobId !== null)
+  const jobs = Map.groupBy(withJobs, (message) => message.jobId ?? '')
   if (jobs.size === 0) return
-  await queue.addBulk(
-    [...jobs].map(([jobId, [first, ...rest]]) => {
-      const members = first ? [first, ...rest] : []
-      const data: PipelineJob = {
-        tenantId: first?.tenantId ?? '',
-        messages: members.map(({ messageId, createTime }) => [messageId, createTime]),
-      }
-      const name = members.length === 1 ? data.messages[0]?.[0] : `${members.length} messages`
-      const opts = { ...PIPELINE_JOB_OPTIONS, jobId, priority: bullPriority(first?.priority ?? 0) }
-      return { name: name ?? '', data, opts }
-    }),
+  await queues.addFairly(
+    queues.pipeline,
+    [...jobs].map(([jobId, members]) => pipelineJob(jobId, members)),
   )
+}
+
+/** The pipeline job of messages of one tenant and priority. */
+export function pipelineJob(jobId: string, members: readonly (MessageRef & { priority: number })[]): NewJob {
+  const [first] = members
+  const data: PipelineJob = {
+    tenantId: first?.tenantId ?? '',
+    messages: members.map(({ messageId, createTime }) => [messageId, createTime]),
+  }
+  return {
+    name: members.length === 1 ? (first?.messageId ?? '') : `${members.length} messages`,
+    data,
+    opts: { ...PIPELINE_JOB_OPTIONS, jobId },
+    fair: { tenantId: data.tenantId, priority: first?.priority ?? 0 },
+  }
 }

@@ -11,30 +11,39 @@ export interface NewMessage extends ValidMessage {
   jobId: string | null
 }
 
-/** new: written now · same: this id with this content was written before · conflict: with other content. */
-export type InsertOutcome = 'new' | 'same' | 'conflict'
+/** The content that an id stands for now, whoever wrote it. */
+export interface StoredKey {
+  /** This call wrote it. */
+  isNew: boolean
+  contentHash: string
+}
 
 /**
- * Writes messages in one transaction and tells for each whether it was new. Ids must be unique within the list.
+ * Writes messages in one transaction, each only where its id is not taken. Ids must be unique within the list.
  * When it resolves, the new ones are committed.
  * @param flushId unique to this call; marks the key rows that it wrote
+ * @returns what each message's id stands for now, in the order given
  */
 export async function insertMessages(
   pool: Pool,
   messages: readonly NewMessage[],
   flushId: string,
-): Promise<InsertOutcome[]> {
+): Promise<StoredKey[]> {
   const sorted = [...messages].sort(compareRefs)
   return inTransaction(pool, async (connection) => {
     const written = await insertKeys(connection, sorted, flushId)
     if (written === sorted.length) {
       await insertRows(connection, sorted)
-      return messages.map(() => 'new')
+      return messages.map(({ contentHash }) => ({ isNew: true, contentHash }))
     }
-    const outcomes = await compareWithExisting(connection, sorted, flushId)
-    const fresh = sorted.filter((message) => outcomes.get(message) === 'new')
+    const stored = await storedKeys(connection, sorted, flushId)
+    const fresh = sorted.filter((message) => stored.get(keyOf(message))?.isNew)
     if (fresh.length > 0) await insertRows(connection, fresh)
-    return messages.map((message) => outcomes.get(message) ?? 'conflict')
+    return messages.map((message) => {
+      const key = stored.get(keyOf(message))
+      if (!key) throw new Error(`the key of message ${message.messageId} has vanished`)
+      return key
+    })
   })
 }
 
@@ -47,20 +56,26 @@ async function insertKeys(connection: PoolConnection, messages: NewMessage[], fl
   return result.affectedRows
 }
 
-async function compareWithExisting(connection: PoolConnection, messages: NewMessage[], flushId: string) {
+async function storedKeys(
+  connection: PoolConnection,
+  messages: NewMessage[],
+  flushId: string,
+): Promise<Map<string, StoredKey>> {
   const [rows] = await connection.query<RowDataPacket[]>(
     `SELECT STRAIGHT_JOIN k.tenant_id, k.message_id, k.content_hash, k.flush_id FROM ${REFS_TABLE}
      JOIN msg_message_key k ON k.tenant_id = j.t AND k.message_id = j.m`,
     [refsParameter(messages)],
   )
-  const existing = new Map(rows.map((row) => [`${row.tenant_id} ${row.message_id}`, row]))
   return new Map(
-    messages.map((message): [NewMessage, InsertOutcome] => {
-      const row = existing.get(`${message.tenantId} ${message.messageId}`)
-      if (row?.flush_id === flushId) return [message, 'new']
-      return [message, row?.content_hash === message.contentHash ? 'same' : 'conflict']
-    }),
+    rows.map((row) => [
+      `${row.tenant_id} ${row.message_id}`,
+      { isNew: row.flush_id === flushId, contentHash: row.content_hash },
+    ]),
   )
+}
+
+function keyOf({ tenantId, messageId }: NewMessage): string {
+  return `${tenantId} ${messageId}`
 }
 
 async function insertRows(connection: PoolConnection, messages: NewMessage[]): Promise<void> {

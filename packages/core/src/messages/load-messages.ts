@@ -23,7 +23,7 @@ export async function loadMessages(pool: Pool, refs: readonly MessageRef[]): Pro
     `SELECT STRAIGHT_JOIN m.tenant_id, m.message_id, m.store_id, m.business_type, m.business_data, m.business_data_text,
        m.attributes, m.target_channels, m.status, m.priority, m.expires_at, m.accepted_at,
        DATE_FORMAT(m.create_time, '%Y-%m-%d %H:%i:%s') AS create_time
-     FROM ${REFS_TABLE} JOIN msg_message m ON m.tenant_id = j.t AND m.message_id = j.m AND m.create_time = j.c`,
+     FROM ${REFS_TABLE} JOIN msg_message m FORCE INDEX (uk_message) ON m.tenant_id = j.t AND m.message_id = j.m AND m.create_time = j.c`,
     [refsParameter(refs)],
   )
   return rows.map((row) => ({

@@ -1,5 +1,6 @@
 import type { Pool, PoolConnection, RowDataPacket } from 'mysql2/promise'
 import type { MessageStatus, OutcomeCode, TaskStatus } from '../contracts/messages.ts'
+import { retryingLockConflicts } from './claim-tasks.ts'
 import { compareRefs, type MessageRef, REFS_TABLE, refsParameter } from './message-ref.ts'
 
 /** What the status of a message is derived from, in channel order. */
@@ -57,7 +58,7 @@ export async function finishMessages(
   const [rows] = await pool.query<RowDataPacket[]>(
     `SELECT STRAIGHT_JOIN k.tenant_id, k.message_id, DATE_FORMAT(k.create_time, '%Y-%m-%d %H:%i:%s') AS create_time,
        k.channel_type, k.status, k.error_code, k.result_message
-     FROM ${REFS_TABLE} JOIN msg_channel_task k ON k.tenant_id = j.t AND k.message_id = j.m AND k.create_time = j.c`,
+     FROM ${REFS_TABLE} JOIN msg_channel_task k FORCE INDEX (uk_task) ON k.tenant_id = j.t AND k.message_id = j.m AND k.create_time = j.c`,
     [refsParameter(refs)],
   )
   const byMessage = Map.groupBy(rows, (row) => `${row.tenant_id} ${row.message_id}`)
@@ -87,14 +88,16 @@ async function storeFinal(pool: Pool | PoolConnection, finished: (MessageRef & D
     m.errorCode,
     m.errorMessage,
   ])
-  await pool.query(
-    `UPDATE JSON_TABLE(?, '$[*]' COLUMNS (
+  await retryingLockConflicts(() =>
+    pool.query(
+      `UPDATE JSON_TABLE(?, '$[*]' COLUMNS (
        t BIGINT PATH '$[0]', m VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$[1]', c DATETIME PATH '$[2]',
        status VARCHAR(20) CHARACTER SET ascii COLLATE ascii_bin PATH '$[3]', total INT PATH '$[4]', success INT PATH '$[5]', failed INT PATH '$[6]',
        code VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$[7]', text VARCHAR(500) PATH '$[8]')) AS j
-     STRAIGHT_JOIN msg_message m ON m.tenant_id = j.t AND m.message_id = j.m AND m.create_time = j.c
+     STRAIGHT_JOIN msg_message m FORCE INDEX (uk_message) ON m.tenant_id = j.t AND m.message_id = j.m AND m.create_time = j.c
      SET m.status = j.status, m.total_channels = j.total, m.success_channels = j.success, m.failed_channels = j.failed,
        m.error_code = j.code, m.error_message = j.text, m.due_time = NULL, m.finish_time = COALESCE(m.finish_time, UTC_TIMESTAMP())`,
-    [JSON.stringify(parameter)],
+      [JSON.stringify(parameter)],
+    ),
   )
 }

@@ -11,6 +11,13 @@ export interface Failure {
 
 /** `CODE: text`, cut to what the column holds. */
 export function resultMessage({ code, text }: Failure): string {
-  const full = text === '' ? code : `${code}: ${text}`
-  return full.length > MAX_TEXT ? `${full.slice(0, MAX_TEXT - 1)}…` : full
+  return cut(text === '' ? code : `${code}: ${text}`, MAX_TEXT)
+}
+
+/**
+ * Text of others as it may be stored: at most `max` UTF-16 units, and none of them half of a surrogate pair, which the
+ * database's JSON functions refuse.
+ */
+export function cut(text: string, max: number): string {
+  return (text.length > max ? `${text.slice(0, max - 1)}…` : text).toWellFormed()
 }

@@ -73,7 +73,7 @@ export async function findOpenTasks(pool: Pool, refs: readonly MessageRef[]): Pr
   const [rows] = await pool.query<RowDataPacket[]>(
     `SELECT STRAIGHT_JOIN k.id, k.tenant_id, k.message_id, DATE_FORMAT(k.create_time, '%Y-%m-%d %H:%i:%s') AS create_time,
        k.channel_type, k.channel_config_id, k.status, k.generation, k.retry_count, k.max_retry, k.next_retry_time, k.lease_until
-     FROM ${REFS_TABLE} JOIN msg_channel_task k ON k.tenant_id = j.t AND k.message_id = j.m AND k.create_time = j.c
+     FROM ${REFS_TABLE} JOIN msg_channel_task k FORCE INDEX (uk_task) ON k.tenant_id = j.t AND k.message_id = j.m AND k.create_time = j.c
      WHERE k.status IN ('PENDING', 'SENDING', 'RETRY')`,
     [refsParameter(refs)],
   )
@@ -101,7 +101,7 @@ export async function assignJob(pool: Pool, refs: readonly (MessageRef & { jobId
       `UPDATE JSON_TABLE(?, '$[*]' COLUMNS (
          t BIGINT PATH '$[0]', m VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$[1]', c DATETIME PATH '$[2]',
          job VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$[3]')) AS j
-       STRAIGHT_JOIN msg_message m ON m.tenant_id = j.t AND m.message_id = j.m AND m.create_time = j.c
+       STRAIGHT_JOIN msg_message m FORCE INDEX (uk_message) ON m.tenant_id = j.t AND m.message_id = j.m AND m.create_time = j.c
        SET m.job_id = j.job WHERE m.status = 'PENDING'`,
       [JSON.stringify(parameter)],
     ),
@@ -119,23 +119,24 @@ export async function raiseGeneration(
   await retryingLockConflicts(() =>
     pool.query(
       `UPDATE JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$[0]', c DATETIME PATH '$[1]', generation INT PATH '$[2]')) AS j
-       STRAIGHT_JOIN msg_channel_task k ON k.id = j.id AND k.create_time = j.c SET k.generation = j.generation`,
+       STRAIGHT_JOIN msg_channel_task k FORCE INDEX (PRIMARY) ON k.id = j.id AND k.create_time = j.c SET k.generation = j.generation`,
       [JSON.stringify(parameter)],
     ),
   )
 }
 
 /** Moves the next look at messages that are not final. */
-export async function lookAgainAt(pool: Pool, refs: readonly (MessageRef & { at: Date })[]): Promise<void> {
+export async function lookAgainAt(pool: Pool, refs: readonly MessageRef[], at: Date): Promise<void> {
+  if (refs.length === 0) return
   const parameter = refs
     .toSorted(compareRefs)
-    .map((ref) => [ref.tenantId, ref.messageId, ref.createTime, toDatetimeMs(ref.at)])
+    .map((ref) => [ref.tenantId, ref.messageId, ref.createTime, toDatetimeMs(at)])
   await retryingLockConflicts(() =>
     pool.query(
       `UPDATE JSON_TABLE(?, '$[*]' COLUMNS (
          t BIGINT PATH '$[0]', m VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$[1]', c DATETIME PATH '$[2]',
          due DATETIME(3) PATH '$[3]')) AS j
-       STRAIGHT_JOIN msg_message m ON m.tenant_id = j.t AND m.message_id = j.m AND m.create_time = j.c
+       STRAIGHT_JOIN msg_message m FORCE INDEX (uk_message) ON m.tenant_id = j.t AND m.message_id = j.m AND m.create_time = j.c
        SET m.due_time = j.due WHERE m.due_time IS NOT NULL`,
       [JSON.stringify(parameter)],
     ),

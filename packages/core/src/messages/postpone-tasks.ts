@@ -17,7 +17,7 @@ export async function postponeTasks(pool: Pool, postponements: readonly Postpone
   await retryingLockConflicts(() =>
     pool.query(
       `UPDATE JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$[0]', c DATETIME PATH '$[1]', next DATETIME PATH '$[2]')) AS j
-       STRAIGHT_JOIN msg_channel_task k ON k.id = j.id AND k.create_time = j.c
+       STRAIGHT_JOIN msg_channel_task k FORCE INDEX (PRIMARY) ON k.id = j.id AND k.create_time = j.c
        SET k.next_retry_time = j.next WHERE k.status IN ('PENDING', 'RETRY')`,
       [parameter],
     ),

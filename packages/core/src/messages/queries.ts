@@ -10,25 +10,22 @@ import type {
 } from '../contracts/messages.ts'
 import type { Page } from '../contracts/pages.ts'
 import { parseLossless } from '../templates/lossless-json.ts'
-import { toDatetime } from './message-ref.ts'
+import { REFS_TABLE, refsParameter, toDatetime } from './message-ref.ts'
 
 /** One message of a tenant with its tasks; undefined where the tenant has none of that id. */
 export async function findMessage(pool: Pool, tenantId: string, messageId: string): Promise<MessageDetail | undefined> {
-  const [[row], tasks] = await Promise.all([
-    messageRows(pool, tenantId, messageId),
-    taskRows(pool, tenantId, messageId),
-  ])
+  const [row] = await messageRows(pool, tenantId, messageId)
   if (!row) return undefined
+  // In this order: a message seen final must not come with a task that was seen before it was.
+  const tasks = await taskRows(pool, tenantId, messageId)
   return { ...toSummary(row, tasks), tasks: tasks.map(toTask) }
 }
 
 /** How a message went, step by step and attempt by attempt. */
 export async function findTrace(pool: Pool, tenantId: string, messageId: string): Promise<MessageTrace | undefined> {
-  const [[row], tasks] = await Promise.all([
-    messageRows(pool, tenantId, messageId),
-    taskRows(pool, tenantId, messageId),
-  ])
+  const [row] = await messageRows(pool, tenantId, messageId)
   if (!row) return undefined
+  const tasks = await taskRows(pool, tenantId, messageId)
   const accepted: TraceStep = { step: 'accepted', at: row.accepted_at.toISOString(), durationMs: 0, outcome: 'ok' }
   return {
     messageId,
@@ -56,7 +53,28 @@ export async function listMessages(
       [...values, pageSize, (page - 1) * pageSize],
     ),
   ])
-  return { total: Number(counted[0]?.total ?? 0), page, pageSize, items: rows.map((row) => toSummary(row)) }
+  const tasks = await tasksOf(
+    pool,
+    rows.filter((row) => row.status === 'PROCESSING'),
+  )
+  const items = rows.map((row) => toSummary(row, tasks.get(row.message_id)))
+  return { total: Number(counted[0]?.total ?? 0), page, pageSize, items }
+}
+
+/** The tasks of one tenant's messages by message id: what the counts of a message under way are made of. */
+async function tasksOf(pool: Pool, messages: readonly RowDataPacket[]): Promise<Map<string, RowDataPacket[]>> {
+  if (messages.length === 0) return new Map()
+  const refs = messages.map((row) => ({
+    tenantId: row.tenant_id,
+    messageId: row.message_id,
+    createTime: toDatetime(row.create_time),
+  }))
+  const [rows] = await pool.query<RowDataPacket[]>(
+    `SELECT STRAIGHT_JOIN k.message_id, k.status FROM ${REFS_TABLE}
+     JOIN msg_channel_task k FORCE INDEX (uk_task) ON k.tenant_id = j.t AND k.message_id = j.m AND k.create_time = j.c`,
+    [refsParameter(refs)],
+  )
+  return Map.groupBy(rows, (row) => row.message_id)
 }
 
 function conditions(tenantId: string, filters: MessageFilters) {
@@ -70,7 +88,7 @@ function conditions(tenantId: string, filters: MessageFilters) {
   if (filters.businessType) add('m.business_type = ?', filters.businessType)
   if (filters.storeId) add('m.store_id = ?', filters.storeId)
   if (filters.createdFrom) add('m.create_time >= ?', toDatetime(new Date(filters.createdFrom)))
-  if (filters.createdTo) add('m.create_time < ?', toDatetime(new Date(filters.createdTo)))
+  if (filters.createdTo) add('m.create_time <= ?', toDatetime(new Date(filters.createdTo)))
   if (filters.channelType) {
     add(
       `EXISTS (SELECT 1 FROM msg_channel_task k WHERE k.tenant_id = m.tenant_id AND k.message_id = m.message_id
@@ -84,7 +102,7 @@ function conditions(tenantId: string, filters: MessageFilters) {
 /** The key table leads to the partition, so that one of them is read instead of all. */
 async function messageRows(pool: Pool, tenantId: string, messageId: string): Promise<RowDataPacket[]> {
   const [rows] = await pool.query<RowDataPacket[]>(
-    `SELECT m.* FROM msg_message_key x STRAIGHT_JOIN msg_message m
+    `SELECT m.* FROM msg_message_key x STRAIGHT_JOIN msg_message m FORCE INDEX (uk_message)
        ON m.tenant_id = x.tenant_id AND m.message_id = x.message_id AND m.create_time = x.create_time
      WHERE x.tenant_id = ? AND x.message_id = ?`,
     [tenantId, messageId],
@@ -94,7 +112,7 @@ async function messageRows(pool: Pool, tenantId: string, messageId: string): Pro
 
 async function taskRows(pool: Pool, tenantId: string, messageId: string): Promise<RowDataPacket[]> {
   const [rows] = await pool.query<RowDataPacket[]>(
-    `SELECT k.* FROM msg_message_key x STRAIGHT_JOIN msg_channel_task k
+    `SELECT k.* FROM msg_message_key x STRAIGHT_JOIN msg_channel_task k FORCE INDEX (uk_task)
        ON k.tenant_id = x.tenant_id AND k.message_id = x.message_id AND k.create_time = x.create_time
      WHERE x.tenant_id = ? AND x.message_id = ? ORDER BY k.id`,
     [tenantId, messageId],

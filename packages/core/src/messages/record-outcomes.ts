@@ -2,14 +2,15 @@ import type { Pool } from 'mysql2/promise'
 import type { OutcomeCode, TraceAttempt } from '../contracts/messages.ts'
 import { compareIds, retryingLockConflicts, type TaskRef } from './claim-tasks.ts'
 import { toDatetime } from './message-ref.ts'
+import { cut } from './outcome.ts'
 
 /** What an attempt led to. */
 export interface TaskOutcome extends TaskRef {
   /** The claim of the attempt; null ends a task that nobody is sending (expired while it waited, cancelled). */
   token: string | null
   status: 'SUCCESS' | 'FAILED' | 'RETRY' | 'PENDING'
-  /** Retries used so far, this outcome included. */
-  retryCount: number
+  /** Retries used so far, this outcome included; null leaves the count as it is. */
+  retryCount: number | null
   nextRetryTime: Date | null
   errorCode: OutcomeCode | null
   resultMessage: string | null
@@ -21,7 +22,12 @@ export interface TaskOutcome extends TaskRef {
 
 /** The columns hold 64 KiB; more than this of a provider's answer helps nobody. */
 const MAX_RESPONSE = 4_000
+const MAX_RESULT = 500
+const MAX_PROVIDER_ID = 128
+/** So many attempts, of so long details each, fit into the column's 64 KiB. */
 const MAX_ATTEMPTS_KEPT = 50
+const MAX_DETAIL = 300
+const MAX_PROVIDER_CODE = 64
 
 /**
  * Records outcomes in one statement. An outcome counts only for the holder of the claim: an attempt that was given up
@@ -40,14 +46,25 @@ export async function recordOutcomes(pool: Pool, outcomes: readonly TaskOutcome[
         outcome.retryCount,
         outcome.nextRetryTime && toDatetime(outcome.nextRetryTime),
         outcome.errorCode,
-        outcome.resultMessage,
-        outcome.thirdPartyResponse?.slice(0, MAX_RESPONSE) ?? null,
-        outcome.providerMessageId?.slice(0, 128) ?? null,
-        outcome.attempts && JSON.stringify(outcome.attempts.slice(-MAX_ATTEMPTS_KEPT)),
+        outcome.resultMessage && cut(outcome.resultMessage, MAX_RESULT),
+        outcome.thirdPartyResponse && cut(outcome.thirdPartyResponse, MAX_RESPONSE),
+        outcome.providerMessageId && cut(outcome.providerMessageId, MAX_PROVIDER_ID),
+        outcome.attempts && JSON.stringify(keptAttempts(outcome.attempts)),
         outcome.status === 'SUCCESS' || outcome.status === 'FAILED' ? now : null,
       ]),
   )
   await retryingLockConflicts(() => pool.query(RECORD, [parameter]))
+}
+
+/** The first one stays: it tells since when the task has been tried. */
+function keptAttempts(attempts: readonly TraceAttempt[]): TraceAttempt[] {
+  const kept =
+    attempts.length > MAX_ATTEMPTS_KEPT ? [...attempts.slice(0, 1), ...attempts.slice(1 - MAX_ATTEMPTS_KEPT)] : attempts
+  return kept.map(({ detail, providerCode, ...attempt }) => ({
+    ...attempt,
+    ...(providerCode === undefined ? {} : { providerCode: cut(providerCode, MAX_PROVIDER_CODE) }),
+    ...(detail === undefined ? {} : { detail: cut(detail, MAX_DETAIL) }),
+  }))
 }
 
 const RECORD = `UPDATE JSON_TABLE(?, '$[*]' COLUMNS (
@@ -55,8 +72,8 @@ const RECORD = `UPDATE JSON_TABLE(?, '$[*]' COLUMNS (
     status VARCHAR(20) CHARACTER SET ascii COLLATE ascii_bin PATH '$[3]', retries INT PATH '$[4]', next DATETIME PATH '$[5]',
     code VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$[6]', text VARCHAR(500) PATH '$[7]', response TEXT PATH '$[8]',
     provider_id VARCHAR(128) PATH '$[9]', attempts TEXT PATH '$[10]', finish DATETIME PATH '$[11]')) AS j
-  STRAIGHT_JOIN msg_channel_task k ON k.id = j.id AND k.create_time = j.c
-  SET k.status = j.status, k.retry_count = j.retries, k.next_retry_time = j.next, k.error_code = j.code, k.result_message = j.text,
+  STRAIGHT_JOIN msg_channel_task k FORCE INDEX (PRIMARY) ON k.id = j.id AND k.create_time = j.c
+  SET k.status = j.status, k.retry_count = COALESCE(j.retries, k.retry_count), k.next_retry_time = j.next, k.error_code = j.code, k.result_message = j.text,
     k.third_party_response = COALESCE(j.response, k.third_party_response), k.provider_message_id = j.provider_id,
     k.attempts = COALESCE(j.attempts, k.attempts), k.finish_time = j.finish, k.claim_token = NULL, k.lease_until = NULL
   WHERE (j.token IS NULL AND k.status IN ('PENDING', 'RETRY')) OR (k.status = 'SENDING' AND k.claim_token = j.token)`

@@ -21,7 +21,7 @@ export interface ChannelPlan {
 /** What a handler sees and does. A handler that throws says "the system has a fault": the message runs again later. */
 export interface MessageContext {
   readonly message: Readonly<PipelineMessage>
-  /** The channels that are still in; filled by the built-in time-window handler (order 200). */
+  /** The channels that are still in, in channel order; none once the message has failed. */
   readonly channels: readonly ChannelPlan[]
   /** Takes a channel out: its task is FAILED with this code and text, the others go on. */
   drop(channelType: string, code: OutcomeCode, text: string): void

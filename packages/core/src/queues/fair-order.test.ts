@@ -56,7 +56,9 @@ describe('the fair order of a queue', () => {
 
   test('spreading jobs over all levels wins ten jobs and at most three times the share', async () => {
     await add(many('fair', 100))
-    await add(Array.from({ length: 300 }, (_, index) => ({ tenantId: 'sly', priority: 9 - (index % 10), name: `sly${index}` })))
+    await add(
+      Array.from({ length: 300 }, (_, index) => ({ tenantId: 'sly', priority: 9 - (index % 10), name: `sly${index}` })),
+    )
     const served = (await order()).slice(0, 150)
     const fair = served.filter((name) => name.startsWith('fair')).length
     expect(served.length - fair).toBeLessThanOrEqual(10 + 3 * fair)

@@ -32,11 +32,6 @@ export const PIPELINE_JOB_OPTIONS: JobsOptions = {
   keepLogs: 10,
 }
 
-/** 0 comes first for callers; BullMQ takes 0 for "before all others", so levels start at 1. */
-export function bullPriority(priority: number): number {
-  return priority + 1
-}
-
 /** A task's job: a new generation has a new id, so that an old job kept for people does not stand in its way. */
 export function channelJobId(taskId: string, generation: number): string {
   return `t${taskId}-${generation}`
@@ -50,7 +45,6 @@ export function channelJobId(taskId: string, generation: number): string {
 export function channelJobOptions(job: {
   taskId: string
   generation: number
-  priority: number
   retries: number
   initialDelayMs: number
   delayMs: number
@@ -61,7 +55,6 @@ export function channelJobOptions(job: {
     attempts: job.retries + 1,
     backoff: { type: 'exponential', delay: job.initialDelayMs },
     delay: Math.max(0, job.delayMs),
-    priority: bullPriority(job.priority),
     stackTraceLimit: 1,
     keepLogs: 10,
   }

@@ -1,13 +1,24 @@
-import { Queue } from 'bullmq'
+import { type JobsOptions, Queue } from 'bullmq'
 import type { Env } from '../settings/env.ts'
+import { type FairJob, fairPriorities } from './fair-order.ts'
 import { channelQueue, PIPELINE_QUEUE, SCHEDULED_QUEUE } from './names.ts'
 import type { RedisConnection } from './redis.ts'
+
+/** A job on its way into a queue; `fair` says whose it is and how urgent. */
+export interface NewJob {
+  name: string
+  data: object
+  opts: JobsOptions
+  fair: FairJob
+}
 
 export interface Queues {
   pipeline: Queue
   scheduled: Queue
   /** The queue of a channel type. */
   channel(channelType: string): Queue
+  /** Adds jobs in one call, in the fair order of tenants. A job whose id exists already is left as it is. */
+  addFairly(queue: Queue, jobs: readonly NewJob[]): Promise<void>
   all(): Queue[]
   close(): Promise<void>
 }
@@ -52,6 +63,16 @@ export function createQueues(
     pipeline: queue(PIPELINE_QUEUE),
     scheduled: queue(SCHEDULED_QUEUE),
     channel: (channelType) => queue(channelQueue(channelType)),
+    async addFairly(target, jobs) {
+      const priorities = await fairPriorities(
+        connection,
+        target,
+        jobs.map(({ fair }) => fair),
+      )
+      await target.addBulk(
+        jobs.map(({ name, data, opts }, index) => ({ name, data, opts: { ...opts, priority: priorities[index] } })),
+      )
+    },
     all: () => [...queues.values()],
     async close() {
       await Promise.all([...queues.values()].map((each) => each.close()))

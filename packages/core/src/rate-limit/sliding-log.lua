@@ -53,7 +53,7 @@ local function erase(log, bucket)
   end
   log.total = log.total - 1
   log.changed = true
-  while #log.order > 0 and log.order[#log.order] > bucket do
+  while #log.order > 0 and log.order[#log.order] >= bucket do
     table.remove(log.order)
     table.remove(log.sums)
   end

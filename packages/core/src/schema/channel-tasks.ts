@@ -1,4 +1,4 @@
-import { index, int, mysqlTable, primaryKey, text, uniqueIndex, varchar } from 'drizzle-orm/mysql-core'
+import { index, int, mediumtext, mysqlTable, primaryKey, text, uniqueIndex, varchar } from 'drizzle-orm/mysql-core'
 import { asciiBin, autoId, bigintString, datetimeMs, datetimeSeconds, stampedSeconds } from './columns.ts'
 
 /** One channel's share of a message. `create_time` is its message's, so that both lie in the same monthly partition. */
@@ -14,7 +14,7 @@ export const channelTasks = mysqlTable(
     messageType: asciiBin('message_type', { length: 32 }),
     renderedContent: text('rendered_content'),
     /** Whom the task is for, resolved: JSON of channels/adapter.ts Recipients. */
-    recipients: text('recipients'),
+    recipients: mediumtext('recipients'),
     status: varchar('status', { length: 20 }).notNull().default('PENDING'),
     retryCount: int('retry_count').default(0),
     maxRetry: int('max_retry').default(3),

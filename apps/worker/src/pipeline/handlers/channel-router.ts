@@ -1,4 +1,5 @@
 import type { MessageHandler } from '@message-center/core/pipeline/message-handler.ts'
+import type { PipelineContext } from '../context.ts'
 
 /** Makes sure that each channel has a config to go to. Candidates come sorted by priority; the rate limit takes the first with room. */
 export function channelRouter(): MessageHandler {
@@ -16,7 +17,7 @@ export function channelRouter(): MessageHandler {
             'neither the store nor the tenant has an enabled config',
           )
       }
-      if (context.channels.length === 0 && !context.message.targetChannels) {
+      if ((context as PipelineContext).allChannels.length === 0) {
         context.fail('CHANNEL_NOT_CONFIGURED', 'neither the store nor the tenant has an enabled channel config')
       }
       await next()

@@ -8,7 +8,7 @@ import type { Cipher } from '@message-center/core/secrets/cipher.ts'
 import type { PipelineContext } from '../context.ts'
 import { channelDispatch } from './channel-dispatch.ts'
 import { channelRouter } from './channel-router.ts'
-import { rateLimit, releaseReservation } from './rate-limit.ts'
+import { rateLimit } from './rate-limit.ts'
 import { statusTracking } from './status-tracking.ts'
 import { templateRender } from './template-render.ts'
 import { timeWindow } from './time-window.ts'
@@ -32,7 +32,7 @@ export function builtInHandlers(deps: HandlerDependencies): MessageHandler[] {
     timeWindow(deps),
     channelRouter(),
     rateLimit(deps),
-    templateRender({ ...deps, release: (context, channel) => releaseReservation(deps.limiter, context, channel) }),
+    templateRender(deps),
     channelDispatch(deps),
     statusTracking(deps),
   ]

@@ -2,6 +2,7 @@ import type { CandidateConfig } from '@message-center/core/configs/candidates.ts
 import type { ChannelPlan, MessageContext, MessageHandler } from '@message-center/core/pipeline/message-handler.ts'
 import type { RateLimiter } from '@message-center/core/rate-limit/rate-limiter.ts'
 import { reservationKey } from '../../delivery/deliver.ts'
+import type { TrackedChannel } from '../context.ts'
 
 /**
  * Reserves a slot for each channel: on the first candidate with room, by priority; configs of equal priority are a pool.
@@ -12,7 +13,8 @@ export function rateLimit(deps: { limiter: RateLimiter }): MessageHandler {
     name: 'rate-limit',
     order: 400,
     async handle(context, next) {
-      const channels = [...context.channels]
+      // What waits for its window takes a slot when that opens: those of now are for what is sent now.
+      const channels = context.channels.filter(({ notBefore }) => notBefore === null) as TrackedChannel[]
       const reservations = await deps.limiter.reserveAll(
         channels.map((channel) => ({ member: memberOf(context, channel), groups: pools(channel.candidates) })),
       )
@@ -24,24 +26,20 @@ export function rateLimit(deps: { limiter: RateLimiter }): MessageHandler {
           context.drop(channel.channelType, 'RATE_LIMITED', `${describe(channel)}; the next slot is free in ${wait} s`)
           continue
         }
-        channel.config = channel.candidates.find(({ id }) => id === reservation.configId) ?? channel.config
+        const config = channel.candidates.find(({ id }) => id === reservation.configId)
+        if (!config) continue
+        channel.config = config
+        channel.releaseSlot = () => release(deps.limiter, memberOf(context, channel), config)
         const waitMs = reservation.slotAt - reservation.now
-        // A window that opens later than the slot counts: the send asks the limit again when it starts.
-        if (waitMs > 0) channel.notBefore = latest(channel.notBefore, new Date(Date.now() + waitMs))
+        if (waitMs > 0) channel.notBefore = new Date(Date.now() + waitMs)
       }
       await next()
     },
   }
 }
 
-/** Gives back the slot of a channel that drops out after this step. */
-export async function releaseReservation(
-  limiter: RateLimiter,
-  context: MessageContext,
-  channel: ChannelPlan,
-): Promise<void> {
-  const { config } = channel
-  if (config) await limiter.release(memberOf(context, channel), { configId: config.id, ...config.rateLimit })
+async function release(limiter: RateLimiter, member: string, config: CandidateConfig): Promise<void> {
+  await limiter.release(member, { configId: config.id, ...config.rateLimit })
 }
 
 function memberOf({ message }: MessageContext, { channelType }: ChannelPlan): string {
@@ -66,8 +64,4 @@ function describe({ candidates }: ChannelPlan): string {
       ({ channelName, rateLimit: { count, windowMs } }) => `'${channelName}' takes ${count} per ${windowMs / 1000} s`,
     )
     .join(', ')
-}
-
-function latest(a: Date | null, b: Date): Date {
-  return a && a > b ? a : b
 }

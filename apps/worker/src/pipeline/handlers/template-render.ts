@@ -15,11 +15,12 @@ export interface TemplateRenderDependencies {
   templates: TemplateSource
   registry: ChannelRegistry
   cipher: Cipher
-  /** Gives back what the rate limit reserved for a channel that drops out here. */
-  release(context: MessageContext, channel: ChannelPlan): Promise<void>
 }
 
-/** Fills the template of each channel and decides whom it is for. A channel that fails gives its rate-limit slot back. */
+/** The column of the rendered content holds no more, whatever the channel takes. */
+const MAX_STORED_BYTES = 65_535
+
+/** Fills the template of each channel and decides whom it is for. */
 export function templateRender(deps: TemplateRenderDependencies): MessageHandler {
   return {
     name: 'template-render',
@@ -40,7 +41,6 @@ export function templateRender(deps: TemplateRenderDependencies): MessageHandler
           const text = `no enabled template for ${context.message.businessType}, ${channel.channelType}, ${wanted}`
           context.drop(channel.channelType, 'TEMPLATE_NOT_FOUND', text)
         }
-        if (!context.channels.includes(channel)) await deps.release(context, channel)
       }
       await next()
     },
@@ -61,12 +61,10 @@ function renderChannel(
     channel.messageType = messageType
     channel.renderedContent = renderedContent
     const bytes = Buffer.byteLength(renderedContent)
-    if (adapter.maxBytes !== undefined && bytes > adapter.maxBytes) {
-      context.drop(
-        channel.channelType,
-        'CONTENT_TOO_LONG',
-        `${bytes} bytes; ${channel.channelType} takes ${adapter.maxBytes}`,
-      )
+    const most = Math.min(adapter.maxBytes ?? MAX_STORED_BYTES, MAX_STORED_BYTES)
+    if (bytes > most) {
+      channel.renderedContent = null
+      context.drop(channel.channelType, 'CONTENT_TOO_LONG', `${bytes} bytes; ${channel.channelType} takes ${most}`)
       return
     }
     const settings = lazily(() => openSettings(deps.cipher, channel.config as CandidateConfig))

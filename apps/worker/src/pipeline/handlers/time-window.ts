@@ -1,8 +1,7 @@
 import type { CandidateConfig } from '@message-center/core/configs/candidates.ts'
 import type { SettingsSource } from '@message-center/core/configs/settings-source.ts'
-import { isOpen, nextOpening } from '@message-center/core/configs/time-window.ts'
+import { describeWindow, isOpen, nextOpening } from '@message-center/core/configs/time-window.ts'
 import type { MessageHandler } from '@message-center/core/pipeline/message-handler.ts'
-import type { PipelineContext } from '../context.ts'
 
 /** Leaves only candidates that are open now; where none is, one that may wait for its window (`DEFER`). */
 export function timeWindow(deps: { settings: SettingsSource; now: () => Date }): MessageHandler {
@@ -10,7 +9,6 @@ export function timeWindow(deps: { settings: SettingsSource; now: () => Date }):
     name: 'time-window',
     order: 200,
     async handle(context, next) {
-      await (context as PipelineContext).loadChannels()
       const { timeZone } = await deps.settings(context.message.tenantId)
       const now = deps.now()
       for (const channel of context.channels) {
@@ -34,9 +32,7 @@ export function timeWindow(deps: { settings: SettingsSource; now: () => Date }):
 }
 
 function describe(configs: readonly CandidateConfig[], timeZone: string): string {
-  const windows = configs.map((config) => {
-    const { startHour, endHour } = config.timeWindow ?? { startHour: 0, endHour: 23 }
-    return `'${config.channelName}' is open ${startHour}:00-${endHour}:59`
-  })
-  return `${windows.join('; ')} (${timeZone})`
+  return configs
+    .flatMap(({ channelName, timeWindow: window }) => (window ? [describeWindow(channelName, window, timeZone)] : []))
+    .join('; ')
 }

@@ -6,12 +6,15 @@ export function validation(deps: { channelTypes: ReadonlySet<string> }): Message
     name: 'validation',
     order: 100,
     async handle(context, next) {
-      const { expiresAt, targetChannels } = context.message
+      const { expiresAt } = context.message
       if (expiresAt && expiresAt.getTime() <= Date.now()) {
         return context.fail('EXPIRED', `not sent by ${expiresAt.toISOString()}`)
       }
-      const unknown = targetChannels?.filter((type) => !deps.channelTypes.has(type)) ?? []
-      if (unknown.length > 0) return context.fail('VALIDATION_FAILED', `no adapter is loaded for ${unknown.join(', ')}`)
+      for (const { channelType } of context.channels) {
+        if (!deps.channelTypes.has(channelType)) {
+          context.drop(channelType, 'VALIDATION_FAILED', `no adapter is loaded for ${channelType}`)
+        }
+      }
       await next()
     },
   }

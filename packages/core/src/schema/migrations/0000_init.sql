@@ -60,7 +60,7 @@ CREATE TABLE IF NOT EXISTS `msg_channel_task` (
   `channel_config_id` BIGINT NOT NULL,
   `message_type` VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NULL,
   `rendered_content` TEXT NULL,
-  `recipients` TEXT NULL,
+  `recipients` MEDIUMTEXT NULL,
   `status` VARCHAR(20) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT 'PENDING',
   `retry_count` INT DEFAULT 0,
   `max_retry` INT DEFAULT 3,

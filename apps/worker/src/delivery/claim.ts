@@ -1,0 +1,46 @@
+import { randomUUID } from 'node:crypto'
+import type { ClaimedTask } from '@message-center/core/messages/claim-tasks.ts'
+import type { ChannelJob } from '@message-center/core/queues/jobs.ts'
+import type { DeliveryDependencies, Verdict } from './verdict.ts'
+
+/** A task that is ours, or why it is not to be touched now. */
+export type Claim = { token: string; task: ClaimedTask; abandoned: boolean } | { verdict: Verdict }
+
+/** A send may take its full time and then needs its outcome committed: only after that may another one take over. */
+const LEASE_MARGIN_MS = 5_000
+
+/**
+ * Takes the task, so that nobody else sends it. One whose holder did not come back within its lease is taken over:
+ * then it is `abandoned`, and whether its message arrived cannot be known.
+ * @param early takes it before its time too, to end it
+ */
+export async function claimTask(job: ChannelJob, deps: DeliveryDependencies, { early = false } = {}): Promise<Claim> {
+  const task = await ask(job, deps, null, early)
+  if ('verdict' in task || 'token' in task) return task
+  const { held } = task
+  const freeAt = held.status === 'SENDING' ? held.leaseUntil : held.nextRetryTime
+  if (freeAt && freeAt.getTime() > deps.now()) return { verdict: { queue: 'postpone', until: freeAt.getTime() } }
+  const taken = await ask(job, deps, held.claimToken, early)
+  // Another job of the same task was faster: whoever has it now is given time to end.
+  return 'held' in taken ? { verdict: { queue: 'postpone', until: deps.now() + deps.sendTimeoutMs } } : taken
+}
+
+async function ask(
+  job: ChannelJob,
+  deps: DeliveryDependencies,
+  takeOverFrom: string | null,
+  early: boolean,
+): Promise<Claim | { held: ClaimedTask }> {
+  const { taskId, createTime } = job
+  const token = randomUUID()
+  const now = deps.now()
+  const leaseUntil = new Date(now + deps.sendTimeoutMs + LEASE_MARGIN_MS)
+  const dueBy = early ? null : new Date(now)
+  const task = await deps.writer.claim({ taskId, createTime, token, dueBy, leaseUntil, takeOverFrom })
+  if (!task) return { verdict: { queue: 'complete', note: 'the task no longer exists' } }
+  if (task.claimToken === token) return { token, task, abandoned: takeOverFrom !== null }
+  if (task.status === 'SUCCESS' || task.status === 'FAILED') {
+    return { verdict: { queue: 'complete', note: `was ${task.status} already` } }
+  }
+  return { held: task }
+}

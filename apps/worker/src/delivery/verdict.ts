@@ -1,0 +1,58 @@
+import type { ChannelRegistry } from '@message-center/core/channels/registry.ts'
+import type { CandidateSource } from '@message-center/core/configs/candidates.ts'
+import type { SettingsSource } from '@message-center/core/configs/settings-source.ts'
+import type { TaskOutcome } from '@message-center/core/messages/record-outcomes.ts'
+import type { ChannelJob } from '@message-center/core/queues/jobs.ts'
+import type { RateLimiter } from '@message-center/core/rate-limit/rate-limiter.ts'
+import type { Cipher } from '@message-center/core/secrets/cipher.ts'
+import type { Metrics } from '@message-center/core/telemetry/metrics.ts'
+import type { AttemptDependencies } from './attempt.ts'
+import type { TaskWriter } from './task-writer.ts'
+
+/** What the queue has to do with the job after one run of it. */
+export type Verdict =
+  | { queue: 'complete'; note: string }
+  /** BullMQ's own backoff. */
+  | { queue: 'retry'; reason: string }
+  /** The same attempt at a later time (epoch ms); no retry is used up. */
+  | { queue: 'postpone'; until: number }
+  | { queue: 'fail'; reason: string }
+
+export interface DeliveryDependencies extends AttemptDependencies {
+  registry: ChannelRegistry
+  configs: CandidateSource
+  settings: SettingsSource
+  cipher: Cipher
+  limiter: RateLimiter
+  writer: TaskWriter
+  metrics: Metrics
+  /** Epoch ms. */
+  now(): number
+}
+
+type Outcome = Omit<TaskOutcome, 'taskId' | 'createTime' | 'token'>
+
+const NOTHING: Omit<Outcome, 'status'> = {
+  retryCount: null,
+  nextRetryTime: null,
+  errorCode: null,
+  resultMessage: null,
+  thirdPartyResponse: null,
+  providerMessageId: null,
+  attempts: null,
+}
+
+/** Records an outcome for the holder of the claim `token`; what `fields` leave out stays, or is cleared. */
+export async function record(
+  deps: DeliveryDependencies,
+  job: ChannelJob,
+  token: string | null,
+  fields: Partial<Outcome> & Pick<Outcome, 'status'>,
+): Promise<void> {
+  const { taskId, createTime } = job
+  await deps.writer.record({ ref: job, taskId, createTime, token, ...NOTHING, ...fields })
+  const final = fields.status === 'SUCCESS' ? 'success' : fields.errorCode?.toLowerCase()
+  if (fields.status === 'SUCCESS' || fields.status === 'FAILED') {
+    deps.metrics.tasksFinished.inc({ channel: job.channelType, outcome: final })
+  }
+}
