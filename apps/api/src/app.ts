@@ -1,9 +1,14 @@
 import { randomUUID } from 'node:crypto'
+import { createProviderFetch } from '@message-center/core/channels/http.ts'
 import { loadChannels } from '@message-center/core/channels/load-channels.ts'
+import { createClientSource } from '@message-center/core/clients/client-source.ts'
+import { createClientStore } from '@message-center/core/clients/client-store.ts'
 import { createChannelConfigStore } from '@message-center/core/configs/channel-config-store.ts'
-import { createInvalidationPublisher } from '@message-center/core/configs/invalidation.ts'
+import { followLogLevel } from '@message-center/core/configs/follow-log-level.ts'
+import { createSettingsSource } from '@message-center/core/configs/settings-source.ts'
 import { createSettingsStore } from '@message-center/core/configs/settings-store.ts'
 import { createTemplateStore } from '@message-center/core/configs/template-store.ts'
+import { watchChanges } from '@message-center/core/configs/watch-changes.ts'
 import { createDatabasePool } from '@message-center/core/database/pool.ts'
 import { createAcceptor } from '@message-center/core/messages/accept.ts'
 import { createQueues } from '@message-center/core/queues/queues.ts'
@@ -14,24 +19,43 @@ import type { Logger } from '@message-center/core/telemetry/logger.ts'
 import { createMetrics } from '@message-center/core/telemetry/metrics.ts'
 import { drizzle } from 'drizzle-orm/mysql2'
 import fastify, { LogController } from 'fastify'
+import { createConfigTester } from './config-tester.ts'
 import { authPlugin } from './plugins/auth.ts'
+import { bullBoardPlugin } from './plugins/bull-board.ts'
+import { drainPlugin } from './plugins/drain.ts'
 import { answerClientError, answerError, errorsPlugin } from './plugins/errors.ts'
 import { openapiPlugin } from './plugins/openapi.ts'
+import { rateLimitPlugin } from './plugins/rate-limit.ts'
+import { securityHeadersPlugin } from './plugins/security-headers.ts'
 import { validationPlugin } from './plugins/validation.ts'
+import { auditLogRoutes } from './routes/audit-logs.ts'
+import { authRoutes } from './routes/auth.ts'
 import { channelConfigRoutes } from './routes/channel-configs.ts'
+import { clientRoutes } from './routes/clients.ts'
 import { messageRoutes } from './routes/messages.ts'
 import { operationRoutes } from './routes/operations.ts'
 import { systemConfigRoutes } from './routes/system-configs.ts'
+import { templatePreviewRoutes } from './routes/template-preview.ts'
 import { templateRoutes } from './routes/templates.ts'
 
 const DATABASE_CONNECTIONS = 10
+/** Group commits run one at a time, on connections that no slow query can take. */
+const COMMIT_CONNECTIONS = 2
 /** Nothing takes longer to answer, whatever hangs; the pool gives up on a silent database before. */
 const HANDLER_LIMIT_MS = 30_000
+/** Of any body; routes that take more or less say so. */
+const BODY_LIMIT = 256 * 1024
+/**
+ * Whose `X-Forwarded-For` is believed: proxies on this host or in a private net, where a load balancer stands. Whoever comes
+ * from the Internet without one is seen with his own address, whatever he writes there.
+ */
+const TRUSTED_PROXIES = ['loopback', 'linklocal', 'uniquelocal']
 const REQUEST_ID = /^[A-Za-z0-9._:-]{1,64}$/
 
 /** Builds the API; listens to nothing. Closing it answers what is in hand and closes every connection. */
 export async function buildApp(env: Env, logger: Logger) {
   const pool = createDatabasePool(env, DATABASE_CONNECTIONS)
+  const commitPool = createDatabasePool(env, COMMIT_CONNECTIONS)
   const replica = env.databaseReplicaUrl
     ? createDatabasePool({ ...env, databaseUrl: env.databaseReplicaUrl }, DATABASE_CONNECTIONS)
     : pool
@@ -39,13 +63,11 @@ export async function buildApp(env: Env, logger: Logger) {
   const warn = (what: string) => (error: unknown) => logger.warn({ err: error }, what)
   redis.on('error', warn('redis'))
   const metrics = createMetrics()
-  const registry = await loadChannels(env, pool)
+  const cipher = createCipher(env.encryptionKeys)
+  const registry = await loadChannels(env, { pool, redis, cipher, onTokenError: warn('access tokens') })
   const queues = createQueues(env, redis, warn('queue'))
-  const publish = createInvalidationPublisher(redis, `${env.queuePrefix}:invalidate`)
-  // The change is committed whether or not Redis takes the word: who has lost Redis holds every cached value for stale.
-  const onChange = (tenantId: string) => publish(tenantId).catch(warn('a change could not be announced'))
   const acceptor = createAcceptor({
-    pool,
+    pool: commitPool,
     queues,
     rules: { channelTypes: new Set(registry.keys()), hasCallbackSecret: () => false },
     onFlush: (messages) => {
@@ -58,6 +80,13 @@ export async function buildApp(env: Env, logger: Logger) {
     },
   })
   const db = drizzle(pool)
+  const changes = watchChanges(pool, warn('changes of settings and clients are not seen just now'))
+  const settings = createSettingsSource(pool, env, changes)
+  followLogLevel(logger, settings, changes)
+  const configStore = createChannelConfigStore({ pool, registry, cipher })
+  const templateStore = createTemplateStore({ pool, registry })
+  const providers = createProviderFetch({ timeoutMs: env.sendTimeoutMs })
+  const stopping = new AbortController()
 
   const app = fastify({
     loggerInstance: logger,
@@ -71,28 +100,56 @@ export async function buildApp(env: Env, logger: Logger) {
       const given = request.headers['x-request-id']
       return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID()
     },
-    trustProxy: true,
+    trustProxy: TRUSTED_PROXIES,
+    bodyLimit: BODY_LIMIT,
   })
   app.addHook('onSend', async (request, reply) => void reply.header('x-request-id', request.id))
   app.removeContentTypeParser('text/plain')
+  await app.register(drainPlugin)
   await app.register(errorsPlugin)
   await app.register(validationPlugin)
-  await app.register(authPlugin, { env })
-  await app.register(openapiPlugin)
+  await app.register(securityHeadersPlugin)
+  await app.register(authPlugin, { env, clientRoles: createClientSource(pool, changes) })
+  await app.register(rateLimitPlugin, { settings })
+  await app.register(openapiPlugin, { registry })
   await app.register(messageRoutes, { acceptor, pool, replica })
   await app.register(channelConfigRoutes, {
-    store: createChannelConfigStore({ db, registry, cipher: createCipher(env.encryptionKeys), onChange }),
+    store: configStore,
+    test: createConfigTester({
+      store: configStore,
+      registry,
+      fetch: providers.fetch,
+      timeoutMs: env.sendTimeoutMs,
+      stopping: stopping.signal,
+    }),
+    testLimitMs: env.sendTimeoutMs + HANDLER_LIMIT_MS,
   })
-  await app.register(templateRoutes, { store: createTemplateStore({ db, registry, onChange }) })
-  await app.register(systemConfigRoutes, { store: createSettingsStore({ pool, env, onChange }) })
+  await app.register(templateRoutes, { store: templateStore })
+  await app.register(templatePreviewRoutes, { store: templateStore, registry })
+  await app.register(systemConfigRoutes, { store: createSettingsStore({ pool, env }) })
+  await app.register(auditLogRoutes, { db })
+  const clients = createClientStore(pool)
+  await app.register(clientRoutes, { store: clients })
+  await app.register(authRoutes, { store: clients, env })
+  const { opsUser, opsPassword } = env
+  if (opsUser && opsPassword)
+    await app.register(bullBoardPlugin, { queues, registry, user: opsUser, password: opsPassword })
   await app.register(operationRoutes, {
     metrics,
     metricsToken: env.metricsToken,
     ready: async () => void (await Promise.all([pool.query('SELECT 1'), redis.ping()])),
   })
+  app.addHook('preClose', async () => stopping.abort())
   app.addHook('onClose', async () => {
     await acceptor.close()
-    await Promise.all([queues.close(), pool.end(), replica === pool ? undefined : replica.end()])
+    await changes.close()
+    await Promise.all([
+      queues.close(),
+      providers.close(),
+      pool.end(),
+      commitPool.end(),
+      replica === pool ? undefined : replica.end(),
+    ])
     redis.disconnect()
   })
   return { app, pool }

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { queuePrefix } from '@message-center/core/queues/queues.ts'
 import { createPatientRedis } from '@message-center/core/queues/redis.ts'
 import type { Env } from '@message-center/core/settings/env.ts'
@@ -15,15 +16,29 @@ export type WorkerFactory = <Data>(queue: string, concurrency: number, processor
 const LOCK_MS = 20_000
 /** A job whose worker died is delivered again; one that keeps killing its worker is set aside as failed. */
 const MAX_STALLED = 3
+const CLOSE_POLL_MS = 100
 
 /** Consumers that share one Redis connection for commands; BullMQ opens a blocking one for each besides. */
 export function createWorkerFactory(env: Env, logger: Logger): { createWorker: WorkerFactory; close(): Promise<void> } {
   const connection = createPatientRedis(env)
   connection.on('error', (error) => logger.warn({ err: error }, 'redis'))
   const workers: Worker[] = []
+  let inHand = 0
+  async function idleWithoutRedis(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted && (inHand > 0 || connection.status === 'ready')) await delay(CLOSE_POLL_MS)
+  }
+
   return {
     createWorker(queue, concurrency, processor) {
-      const worker = new Worker(queue, processor, {
+      const counted: typeof processor = async (job, token) => {
+        inHand += 1
+        try {
+          return await processor(job, token)
+        } finally {
+          inHand -= 1
+        }
+      }
+      const worker = new Worker(queue, counted, {
         connection,
         prefix: queuePrefix(env, queue),
         concurrency,
@@ -35,9 +50,15 @@ export function createWorkerFactory(env: Env, logger: Logger): { createWorker: W
       workers.push(worker)
       return worker
     },
-    /** Takes no more jobs and resolves when those in hand have ended. */
+    /**
+     * Takes no more jobs and resolves when those in hand have ended. BullMQ itself would wait until it could tell Redis:
+     * where that is away, what MySQL knows is enough.
+     */
     async close() {
-      await Promise.all(workers.map((worker) => worker.close()))
+      const done = new AbortController()
+      const closed = Promise.all(workers.map((worker) => worker.close()))
+      await Promise.race([closed, idleWithoutRedis(done.signal)])
+      done.abort()
       connection.disconnect()
     },
   }

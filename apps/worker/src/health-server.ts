@@ -1,3 +1,4 @@
+import { sameSecret } from '@message-center/core/secrets/same-secret.ts'
 import type { Metrics } from '@message-center/core/telemetry/metrics.ts'
 import fastify from 'fastify'
 
@@ -20,7 +21,7 @@ export function buildHealthServer(deps: {
     }
   })
   app.get('/metrics', async (request, reply) => {
-    if (deps.metricsToken && request.headers.authorization !== `Bearer ${deps.metricsToken}`)
+    if (deps.metricsToken && !sameSecret(request.headers.authorization ?? '', `Bearer ${deps.metricsToken}`))
       return reply.code(401).send()
     return reply.type(deps.metrics.registry.contentType).send(await deps.metrics.registry.metrics())
   })

@@ -1,16 +1,17 @@
 import { createProviderFetch } from '@message-center/core/channels/http.ts'
 import { loadChannels } from '@message-center/core/channels/load-channels.ts'
 import { createCandidateSource } from '@message-center/core/configs/candidates.ts'
-import { createInvalidation } from '@message-center/core/configs/invalidation.ts'
+import { followLogLevel } from '@message-center/core/configs/follow-log-level.ts'
 import { createSettingsSource } from '@message-center/core/configs/settings-source.ts'
 import { createTemplateSource } from '@message-center/core/configs/template-source.ts'
+import { watchChanges } from '@message-center/core/configs/watch-changes.ts'
 import { awaitDatabase } from '@message-center/core/database/await-database.ts'
 import { createDatabasePool } from '@message-center/core/database/pool.ts'
 import type { FinishedMessage } from '@message-center/core/messages/message-status.ts'
 import type { MessageHandler } from '@message-center/core/pipeline/message-handler.ts'
-import { channelQueue, PIPELINE_QUEUE, SCHEDULED_QUEUE } from '@message-center/core/queues/names.ts'
+import { channelQueue, PIPELINE_QUEUE, RESULT_QUEUE, SCHEDULED_QUEUE } from '@message-center/core/queues/names.ts'
 import { createQueues } from '@message-center/core/queues/queues.ts'
-import { createFailFastRedis, createPatientRedis } from '@message-center/core/queues/redis.ts'
+import { createFailFastRedis } from '@message-center/core/queues/redis.ts'
 import { createRateLimiter } from '@message-center/core/rate-limit/rate-limiter.ts'
 import { createCipher } from '@message-center/core/secrets/cipher.ts'
 import { type Env, EnvError } from '@message-center/core/settings/env.ts'
@@ -19,6 +20,7 @@ import type { Logger } from '@message-center/core/telemetry/logger.ts'
 import { createMetrics } from '@message-center/core/telemetry/metrics.ts'
 import { createWorkerFactory } from './bull-worker.ts'
 import { startChannelWorker } from './delivery/channel-worker.ts'
+import { createResultChecks, startResultWorker } from './delivery/check-result.ts'
 import { createTaskWriter } from './delivery/task-writer.ts'
 import { checkHandler, orderHandlers } from './pipeline/compose.ts'
 import { createDispatcher } from './pipeline/dispatcher.ts'
@@ -40,26 +42,25 @@ const SHUTDOWN_GRACE_MS = 6_000
  */
 export async function startWorker(env: Env, logger: Logger) {
   const pool = createDatabasePool(env, DATABASE_CONNECTIONS)
-  const registry = await loadChannels(env, pool)
+  const redis = createFailFastRedis(env)
+  const warn = (what: string) => (error: unknown) => logger.warn({ err: error }, what)
+  redis.on('error', warn('redis'))
+  const cipher = createCipher(env.encryptionKeys)
+  const registry = await loadChannels(env, { pool, redis, cipher, onTokenError: warn('access tokens') })
   const channelTypes = [...registry.keys()]
   const wanted = wantedQueues(env, channelTypes)
   const extensions = await loadHandlers(env)
   // Whatever is wrong with the environment has been told by now; the rest may take as long as others need to come up.
   await awaitDatabase(pool, logger)
-  const redis = createFailFastRedis(env)
   const metrics = createMetrics()
-  const warn = (what: string) => (error: unknown) => logger.warn({ err: error }, what)
-  redis.on('error', warn('redis'))
-  const subscriber = createPatientRedis(env)
-  subscriber.on('error', warn('redis'))
   // As in the pipeline: what is not loaded here comes last.
   const channelOrder = (type: string) => (registry.has(type) ? channelTypes.indexOf(type) : channelTypes.length)
   const queues = createQueues(env, redis, warn('queue'))
-  const cipher = createCipher(env.encryptionKeys)
-  const invalidation = await createInvalidation(redis, subscriber, `${env.queuePrefix}:invalidate`)
-  const configs = createCandidateSource(pool, invalidation)
-  const settings = createSettingsSource(pool, env, invalidation)
-  const templates = createTemplateSource(pool, invalidation)
+  const changes = watchChanges(pool, warn('changes of configs cannot be seen'))
+  const configs = createCandidateSource(pool, changes)
+  const settings = createSettingsSource(pool, env, changes)
+  followLogLevel(logger, settings, changes)
+  const templates = createTemplateSource(pool, changes)
   const limiter = createRateLimiter({
     redis,
     keyPrefix: `${env.queuePrefix}:rate`,
@@ -90,16 +91,18 @@ export async function startWorker(env: Env, logger: Logger) {
     }),
     ...extensions,
   ])
-  const run = createMessageRunner({ handlers, configs, channelOrder: channelTypes, metrics, dispatch })
+  const run = createMessageRunner({ handlers, changes, configs, channelOrder: channelTypes, metrics, dispatch })
   const providers = createProviderFetch({ timeoutMs: env.sendTimeoutMs })
   const underWay = new Set<AbortController>()
   const factory = createWorkerFactory(env, logger)
   const { createWorker } = factory
 
   if (wanted.has(PIPELINE_QUEUE)) startPipelineWorker(env.pipelineConcurrency, createWorker, { pool, run })
+  const checkResultLater = createResultChecks(queues.results, warn('a result cannot be asked for'))
   for (const channelType of channelTypes.filter((type) => wanted.has(channelQueue(type)))) {
     startChannelWorker(channelType, env.channelConcurrency, createWorker, {
       registry,
+      changes,
       configs,
       settings,
       cipher,
@@ -110,8 +113,14 @@ export async function startWorker(env: Env, logger: Logger) {
       fetch: providers.fetch,
       sendTimeoutMs: env.sendTimeoutMs,
       underWay,
+      checkResultLater,
       now: () => Date.now(),
     })
+  }
+  if (wanted.has(RESULT_QUEUE)) {
+    const { fetch } = providers
+    const { sendTimeoutMs } = env
+    startResultWorker(createWorker, { pool, registry, configs, cipher, fetch, sendTimeoutMs, underWay, logger })
   }
   const scheduler = wanted.has(SCHEDULED_QUEUE)
     ? startScheduler({
@@ -150,7 +159,7 @@ export async function startWorker(env: Env, logger: Logger) {
       clearTimeout(abort)
       await writer.drain()
       await limiter.drain()
-      await Promise.all([queues.close(), invalidation.close(), providers.close(), pool.end()])
+      await Promise.all([queues.close(), changes.close(), providers.close(), pool.end()])
       redis.disconnect()
     },
   }
@@ -167,7 +176,7 @@ async function loadHandlers(env: Env): Promise<MessageHandler[]> {
 
 /** WORKER_QUEUES takes queue names; a channel type stands for its queue. */
 function wantedQueues(env: Env, channelTypes: readonly string[]): Set<string> {
-  const all = [PIPELINE_QUEUE, SCHEDULED_QUEUE, ...channelTypes.map(channelQueue)]
+  const all = [PIPELINE_QUEUE, SCHEDULED_QUEUE, RESULT_QUEUE, ...channelTypes.map(channelQueue)]
   if (env.workerQueues.length === 0) return new Set(all)
   const wanted = env.workerQueues.map((name) => (channelTypes.includes(name) ? channelQueue(name) : name))
   const unknown = wanted.find((name) => !all.includes(name))

@@ -1,11 +1,13 @@
-import { createPublicKey } from 'node:crypto'
 import fastifyJwt from '@fastify/jwt'
+import type { ClientRoles } from '@message-center/core/clients/client-source.ts'
 import { type Caller, expandRoles, type Role } from '@message-center/core/contracts/caller.ts'
 import { AppError } from '@message-center/core/contracts/errors.ts'
 import { normalizeId } from '@message-center/core/contracts/ids.ts'
 import type { Env } from '@message-center/core/settings/env.ts'
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
+import { tokenKeys } from './token-keys.ts'
+import { type Claims, createVerifiedTokens, type VerifiedTokens } from './verified-tokens.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -18,37 +20,49 @@ declare module 'fastify' {
   }
 }
 
+declare module '@fastify/jwt' {
+  interface FastifyJWT {
+    payload: Claims
+    user: Claims
+  }
+}
+
+/** The claim that names the API client (its row's id) in tokens that this service issued. */
+export const CLIENT_CLAIM = 'apiClient'
+
 /** An issuer's clock may be ahead by this much (`nbf`, `iat`); it does not lengthen a token's life. */
 const CLOCK_TOLERANCE_MS = 30_000
+const BEARER = /^Bearer (\S+)$/i
 
 /**
  * Verifies the bearer token and the role before a body is even read: who may not call learns nothing from validation.
  * The algorithm is pinned to the kind of key, so that neither `none` nor a public key used as an HS256 secret passes.
  */
 export const authPlugin = fp(
-  async (app: FastifyInstance, { env }: { env: Env }) => {
+  async (app: FastifyInstance, { env, clientRoles }: { env: Env; clientRoles: ClientRoles }) => {
+    const keys = tokenKeys(env, (err) => app.log.warn({ err }, "the token issuer's keys could not be refreshed"))
+    app.addHook('onClose', async () => keys.close())
     await app.register(fastifyJwt, {
-      secret: env.jwtSecret ?? { public: env.jwtPublicKey ?? '' },
+      secret: keys.secret,
+      // The key is chosen by the token's header.
+      decode: { complete: true },
       verify: {
-        algorithms: env.jwtSecret ? ['HS256'] : [algorithmOf(env.jwtPublicKey ?? '')],
+        algorithms: keys.algorithms,
         clockTolerance: CLOCK_TOLERANCE_MS,
-        requiredClaims: ['exp', 'tenantId'],
+        // A claim that is only compared where it is present would let a token without it pass.
+        requiredClaims: ['exp', 'tenantId', ...(env.jwtIssuer ? ['iss'] : []), ...(env.jwtAudience ? ['aud'] : [])],
         ...(env.jwtIssuer ? { allowedIss: env.jwtIssuer } : {}),
         ...(env.jwtAudience ? { allowedAud: env.jwtAudience } : {}),
       },
     })
     app.decorateRequest('caller')
-    const routes: RouteOptions[] = []
-    app.addHook('onRoute', (route) => void routes.push(route))
-    app.addHook('onReady', async () => {
-      const open = routes.find((route) => route.config?.access === undefined)
-      if (open) throw new Error(`route ${open.method} ${open.url} does not say who may call it`)
-    })
+    requireAccessRules(app)
+    const verified = createVerifiedTokens()
     app.addHook('onRequest', async (request) => {
       const { access } = request.routeOptions.config
       // A path that does not exist has no rule; the 404 comes from the not-found handler.
       if (access === 'public' || access === undefined) return
-      request.caller = await verify(request)
+      request.caller = await callerOf(await verify(request, verified), clientRoles)
       if (!access.some((role) => request.caller.roles.includes(role))) {
         throw new AppError('FORBIDDEN', `this call needs one of the roles ${access.join(', ')}`)
       }
@@ -57,24 +71,44 @@ export const authPlugin = fp(
   { name: 'auth' },
 )
 
-async function verify(request: FastifyRequest): Promise<Caller> {
-  let claims: Record<string, unknown>
-  try {
-    claims = await request.jwtVerify()
-  } catch (error) {
-    throw new AppError('UNAUTHORIZED', 'a valid bearer token is required', {}, { cause: error })
-  }
-  const { sub, tenantId, roles, exp } = claims
-  if (Number(exp) * 1000 <= Date.now()) throw new AppError('UNAUTHORIZED', 'the token has expired')
-  const tenant = typeof tenantId === 'string' && /^\d{1,19}$/.test(tenantId) ? normalizeId(tenantId) : undefined
-  if (tenant === undefined) throw new AppError('UNAUTHORIZED', 'the token must name its tenant as a string of digits')
-  return {
-    subject: typeof sub === 'string' ? sub : '',
-    tenantId: tenant,
-    roles: expandRoles(Array.isArray(roles) ? roles : []),
-  }
+/** A route that does not say who may call it keeps the process from starting. */
+function requireAccessRules(app: FastifyInstance): void {
+  const routes: RouteOptions[] = []
+  app.addHook('onRoute', (route) => void routes.push(route))
+  app.addHook('onReady', async () => {
+    const open = routes.find((route) => route.config?.access === undefined)
+    if (open) throw new Error(`route ${open.method} ${open.url} does not say who may call it`)
+  })
 }
 
-function algorithmOf(publicKey: string): 'RS256' | 'ES256' {
-  return createPublicKey(publicKey).asymmetricKeyType === 'ec' ? 'ES256' : 'RS256'
+/** @throws AppError UNAUTHORIZED, or UNAVAILABLE where the key cannot be had */
+async function verify(request: FastifyRequest, verified: VerifiedTokens): Promise<Claims> {
+  const [, token] = BEARER.exec(request.headers.authorization ?? '') ?? []
+  if (token === undefined) throw new AppError('UNAUTHORIZED', 'a bearer token is required')
+  const known = verified.get(token)
+  if (known) return known
+  let claims: Claims
+  try {
+    claims = await request.jwtVerify<Claims>()
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'UNAVAILABLE') throw error
+    throw new AppError('UNAUTHORIZED', 'a valid bearer token is required', {}, { cause: error })
+  }
+  const expiresAt = Number(claims.exp) * 1000
+  if (expiresAt <= Date.now()) throw new AppError('UNAUTHORIZED', 'the token has expired')
+  verified.add(token, claims, expiresAt)
+  return claims
+}
+
+/** @throws AppError UNAUTHORIZED where the token names no tenant, or an API client that is no more */
+async function callerOf(claims: Claims, clientRoles: ClientRoles): Promise<Caller> {
+  const { sub, tenantId: named, roles, [CLIENT_CLAIM]: clientId } = claims
+  const tenantId = typeof named === 'string' && /^\d{1,19}$/.test(named) ? normalizeId(named) : undefined
+  if (tenantId === undefined) throw new AppError('UNAUTHORIZED', 'the token must name its tenant as a string of digits')
+  const granted: unknown[] = Array.isArray(roles) ? roles : []
+  const caller = { subject: typeof sub === 'string' ? sub : '', tenantId }
+  if (clientId === undefined) return { ...caller, roles: expandRoles(granted) }
+  const current = await clientRoles(tenantId, String(clientId))
+  if (current.length === 0) throw new AppError('UNAUTHORIZED', "the token's API client was disabled or deleted")
+  return { ...caller, roles: expandRoles(granted.filter((role) => current.some((kept) => kept === role))) }
 }

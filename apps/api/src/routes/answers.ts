@@ -15,9 +15,9 @@ const DESCRIPTIONS: Record<number, string> = {
   503: 'UNAVAILABLE: see Retry-After',
 }
 
-/** Answers of a route: its own by status, and the errors it can give (401, 403, 500 and 503 are always among them). */
+/** Answers of a route: its own by status, and the errors it can give (401, 403, 429, 500 and 503 are always among them). */
 export function answers(own: Record<number, TSchema>, ...errors: number[]): Record<number, TSchema> {
-  const all = [...new Set([401, 403, 500, 503, ...errors])]
+  const all = [...new Set([401, 403, 429, 500, 503, ...errors])]
   const described = all.map((status) => [status, { ...ErrorBody, description: DESCRIPTIONS[status] ?? '' }])
   return { ...own, ...Object.fromEntries(described) }
 }

@@ -20,6 +20,7 @@ import type { Pool } from 'mysql2/promise'
 import { Type } from 'typebox'
 import { toAppError } from '../plugins/errors.ts'
 import { answers } from './answers.ts'
+import { BATCH_EXAMPLES, MESSAGE_EXAMPLES, withExamples } from './examples.ts'
 import { readBatchBody, readMessageBody } from './message-body.ts'
 import { actingTenant, refuseOtherTenant, TenantQuery } from './tenant.ts'
 
@@ -56,7 +57,7 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ acceptor: Acceptor; pool
       summary: 'Send a message',
       description:
         'Answered as soon as the message is durable; it is sent right after. The same messageId with the same content again is answered with 200 and sent once.',
-      body: MessageInput,
+      body: withExamples(MessageInput, MESSAGE_EXAMPLES),
       response: answers({ 200: SendResult, 202: SendResult }, 400, 409, 413, 415, 429),
     },
     async handler(request, reply) {
@@ -73,7 +74,7 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ acceptor: Acceptor; pool
       tags: ['messages'],
       summary: 'Send up to 1000 messages',
       description: 'Each message is taken or refused by itself; results come in the order of the messages.',
-      body: Type.Array(MessageInput, { minItems: 1, maxItems: MAX_BATCH }),
+      body: withExamples(Type.Array(MessageInput, { minItems: 1, maxItems: MAX_BATCH }), BATCH_EXAMPLES),
       response: answers({ 202: BatchSendResult }, 400, 413, 415, 429),
     },
     async handler(request, reply) {
@@ -95,6 +96,8 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ acceptor: Acceptor; pool
     schema: {
       tags: ['messages'],
       summary: 'A message with its channel tasks',
+      description:
+        'What became of it on each channel: status, retries, the rendered content, and what the provider answered. `errorCode` says why it failed.',
       params: MessageParams,
       querystring: OneTenant,
       response: answers({ 200: MessageDetail }, 404),
@@ -107,6 +110,7 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ acceptor: Acceptor; pool
     schema: {
       tags: ['messages'],
       summary: 'How a message went, step by step and attempt by attempt',
+      description: 'The steps of the pipeline with times and outcomes, then each attempt of each channel.',
       params: MessageParams,
       querystring: OneTenant,
       response: answers({ 200: MessageTrace }, 404),
@@ -119,6 +123,7 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ acceptor: Acceptor; pool
     schema: {
       tags: ['messages'],
       summary: 'Messages by conditions, newest first',
+      description: 'Without their tasks: `GET /api/messages/{messageId}` shows those. All conditions have to hold.',
       querystring: Type.Object({ ...MessageFilters.properties, ...TenantQuery }, { additionalProperties: false }),
       response: answers({ 200: PageOf(MessageSummary) }, 400),
     },

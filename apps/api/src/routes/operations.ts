@@ -1,6 +1,6 @@
-import { timingSafeEqual } from 'node:crypto'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { AppError, ErrorBody } from '@message-center/core/contracts/errors.ts'
+import { sameSecret } from '@message-center/core/secrets/same-secret.ts'
 import type { Metrics } from '@message-center/core/telemetry/metrics.ts'
 import { Type } from 'typebox'
 
@@ -14,7 +14,13 @@ export const operationRoutes: FastifyPluginAsyncTypebox<{
 }> = async (app, { metrics, metricsToken, ready }) => {
   app.get('/health/live', {
     config: { access: 'public' },
-    schema: { tags: ['operations'], summary: 'Is the process alive', security: [], response: { 200: Health } },
+    schema: {
+      tags: ['operations'],
+      summary: 'Is the process alive',
+      description: 'For an orchestrator that restarts what hangs: no answer means just that.',
+      security: [],
+      response: { 200: Health, 500: { ...ErrorBody, description: 'INTERNAL' } },
+    },
     handler: () => ({ status: 'ok' }),
   })
   app.get('/health/ready', {
@@ -22,6 +28,7 @@ export const operationRoutes: FastifyPluginAsyncTypebox<{
     schema: {
       tags: ['operations'],
       summary: 'Do MySQL and Redis answer',
+      description: 'For a load balancer: send work here only while it says so.',
       security: [],
       response: { 200: Health, 503: { ...ErrorBody, description: 'One of them does not' } },
     },
@@ -38,7 +45,8 @@ export const operationRoutes: FastifyPluginAsyncTypebox<{
     config: { access: 'public' },
     schema: {
       tags: ['operations'],
-      summary: 'Metrics in the Prometheus text format; METRICS_TOKEN as bearer token where it is set',
+      summary: 'Metrics of this process',
+      description: 'Prometheus text format. Where METRICS_TOKEN is set it has to come as the bearer token.',
       security: [],
       response: {
         200: { description: 'Metrics', content: { 'text/plain': { schema: Type.String() } } },
@@ -46,16 +54,10 @@ export const operationRoutes: FastifyPluginAsyncTypebox<{
       },
     },
     async handler(request, reply) {
-      if (metricsToken && !sameText(request.headers.authorization ?? '', `Bearer ${metricsToken}`)) {
+      if (metricsToken && !sameSecret(request.headers.authorization ?? '', `Bearer ${metricsToken}`)) {
         throw new AppError('UNAUTHORIZED', 'METRICS_TOKEN is required')
       }
       return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics())
     },
   })
-}
-
-/** Compares in constant time, so that a guesser learns nothing from how long it takes. */
-function sameText(given: string, expected: string): boolean {
-  const [a, b] = [Buffer.from(given), Buffer.from(expected)]
-  return a.length === b.length && timingSafeEqual(a, b)
 }

@@ -1,38 +1,39 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { PLATFORM_TENANT } from '@message-center/core/configs/invalidation.ts'
 import type { SettingsStore } from '@message-center/core/configs/settings-store.ts'
+import { PLATFORM_TENANT } from '@message-center/core/contracts/caller.ts'
 import { AppError } from '@message-center/core/contracts/errors.ts'
+import { Setting } from '@message-center/core/contracts/settings.ts'
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
+import { actorOf } from './actor.ts'
 import { answers } from './answers.ts'
+import { IfMatch, tagAnswer, withEtag } from './entity-tags.ts'
+import { SETTING_EXAMPLES, withExamples } from './examples.ts'
 import { actingTenant, ownTenantOnly, TenantQuery } from './tenant.ts'
 
-const Setting = Type.Object({
-  key: Type.String(),
-  value: Type.Unknown(),
-  defaultValue: Type.Unknown(),
-  source: Type.Enum(['default', 'platform', 'tenant'] as const),
-  description: Type.String(),
-})
-const KeyParams = Type.Object({ key: Type.String({ minLength: 1, maxLength: 64 }) })
+const KeyParams = Type.Object({ key: Type.String({ minLength: 1, maxLength: 64, examples: ['retryMax'] }) })
 const OneTenant = Type.Object(TenantQuery, { additionalProperties: false })
+const PLATFORM_RULE =
+  'The keys that hold for the whole platform, and the defaults of all tenants (`?tenantId=0`), are set by the role `platform` only.'
 
 /** Dynamic settings; a change holds on every process without a restart. Tenant 0 is the platform itself. */
 export const systemConfigRoutes: FastifyPluginAsyncTypebox<{ store: SettingsStore }> = async (app, { store }) => {
   app.addHook('preValidation', ownTenantOnly)
-  const ownerOf = (request: FastifyRequest, key: string, tenantId: string | undefined): string => {
-    if (!store.isPlatformWide(key)) return actingTenant(request, tenantId)
-    if (!request.caller.roles.includes('platform'))
+  /** Whose value a change sets. */
+  const ownerOf = (request: FastifyRequest, key: string, named: string | undefined): string => {
+    const tenantId = store.isPlatformWide(key) ? PLATFORM_TENANT : actingTenant(request, named)
+    if (tenantId === PLATFORM_TENANT && !request.caller.roles.includes('platform'))
       throw new AppError('FORBIDDEN', `${key} is set by the platform for all tenants`)
-    return PLATFORM_TENANT
+    return tenantId
   }
   app.get('/api/system-configs', {
     config: { access: ['admin'] },
     schema: {
       tags: ['system-configs'],
       summary: 'All settings with their values and where those come from',
+      description: "A setting's value is the tenant's own, else the platform's, else the default.",
       querystring: OneTenant,
-      response: answers({ 200: Type.Array(Setting) }),
+      response: answers({ 200: Type.Array(Setting) }, 400),
     },
     handler: (request) => store.list(actingTenant(request, request.query.tenantId)),
   })
@@ -41,25 +42,30 @@ export const systemConfigRoutes: FastifyPluginAsyncTypebox<{ store: SettingsStor
     schema: {
       tags: ['system-configs'],
       summary: 'One setting',
+      description: "Its value is the tenant's own, else the platform's, else the default.",
       params: KeyParams,
       querystring: OneTenant,
-      response: answers({ 200: Setting }, 404),
+      response: answers({ 200: withEtag(Setting) }, 400, 404),
     },
-    handler: (request) => store.get(actingTenant(request, request.query.tenantId), request.params.key),
+    handler: async (request, reply) =>
+      tagAnswer(reply, await store.get(actingTenant(request, request.query.tenantId), request.params.key)),
   })
   app.put('/api/system-configs/:key', {
     config: { access: ['admin'] },
     schema: {
       tags: ['system-configs'],
       summary: 'Set a setting',
+      description: `Holds on every process without a restart, for every message that is posted after the answer. ${PLATFORM_RULE}`,
       params: KeyParams,
       querystring: OneTenant,
-      body: Type.Object({ value: Type.Unknown() }, { additionalProperties: false }),
-      response: answers({ 200: Setting }, 400, 404, 415),
+      headers: IfMatch,
+      body: withExamples(Type.Object({ value: Type.Unknown() }, { additionalProperties: false }), SETTING_EXAMPLES),
+      response: answers({ 200: withEtag(Setting) }, 400, 404, 412, 413, 415),
     },
-    handler: (request) => {
-      const { key } = request.params
-      return store.set(ownerOf(request, key, request.query.tenantId), key, request.body.value, request.caller.subject)
+    async handler(request, reply) {
+      const { params, query, body, headers } = request
+      const call = { tenantId: ownerOf(request, params.key, query.tenantId), actor: actorOf(request) }
+      return tagAnswer(reply, await store.set({ ...call, ifMatch: headers['if-match'] }, params.key, body.value))
     },
   })
   app.delete('/api/system-configs/:key', {
@@ -67,13 +73,16 @@ export const systemConfigRoutes: FastifyPluginAsyncTypebox<{ store: SettingsStor
     schema: {
       tags: ['system-configs'],
       summary: 'Go back to the default',
+      description: `Takes the tenant's own value away; the platform's, or else the default, holds again. ${PLATFORM_RULE}`,
       params: KeyParams,
       querystring: OneTenant,
-      response: answers({ 200: Setting }, 404),
+      headers: IfMatch,
+      response: answers({ 200: withEtag(Setting) }, 400, 404, 412),
     },
-    handler: (request) => {
-      const { key } = request.params
-      return store.reset(ownerOf(request, key, request.query.tenantId), key)
+    async handler(request, reply) {
+      const { params, query, headers } = request
+      const call = { tenantId: ownerOf(request, params.key, query.tenantId), actor: actorOf(request) }
+      return tagAnswer(reply, await store.reset({ ...call, ifMatch: headers['if-match'] }, params.key))
     },
   })
 }

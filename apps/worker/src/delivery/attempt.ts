@@ -4,6 +4,7 @@ import type { CandidateConfig } from '@message-center/core/configs/candidates.ts
 import type { Content } from '@message-center/core/contracts/content.ts'
 import type { ClaimedTask } from '@message-center/core/messages/claim-tasks.ts'
 import type { ChannelJob } from '@message-center/core/queues/jobs.ts'
+import type { Progress } from './progress.ts'
 
 export interface AttemptDependencies {
   fetch: Fetch
@@ -21,6 +22,7 @@ export interface Attempt {
   config: CandidateConfig
   settings: Record<string, unknown>
   adapter: ChannelAdapter
+  progress: Progress
 }
 
 /** The same for every attempt of a task, so that a provider which looks at it takes the message once. */
@@ -60,7 +62,7 @@ async function sendWithFreshToken(
 }
 
 async function sendOnce(
-  { job, task, settings, adapter }: Attempt,
+  { job, task, settings, adapter, progress }: Attempt,
   { fetch, logger }: AttemptDependencies,
   signal: AbortSignal,
 ): Promise<SendOutcome> {
@@ -72,8 +74,9 @@ async function sendOnce(
       recipients: task.recipients ?? { userIds: [], mobiles: [], all: false },
       idempotencyKey: idempotencyKey(job),
       task: { tenantId: job.tenantId, messageId: job.messageId, taskId: job.taskId },
+      progress: progress.current(),
     },
-    { fetch, signal, logger },
+    { fetch, signal, logger, saveProgress: progress.save },
   )
 }
 

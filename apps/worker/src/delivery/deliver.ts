@@ -7,11 +7,14 @@ import type { ChannelJob } from '@message-center/core/queues/jobs.ts'
 import type { RateLimitStart } from '@message-center/core/rate-limit/rate-limiter.ts'
 import { send } from './attempt.ts'
 import { type Claim, claimTask } from './claim.ts'
+import { createProgress } from './progress.ts'
 import { type EndedAttempt, recordFailure, recordSuccess } from './record-attempt.ts'
 import { type DeliveryDependencies, record, type Verdict } from './verdict.ts'
 
 /** Shorter waits are over before anybody could read of them. */
 const VISIBLE_WAIT_MS = 2_000
+/** A task of a tenant whose sending is paused looks again after this. */
+const PAUSE_LOOK_MS = 15_000
 
 /**
  * One run of a task's job: waits for its time window and its rate-limit slot, claims the task in MySQL, sends, records the
@@ -21,6 +24,7 @@ const VISIBLE_WAIT_MS = 2_000
 export async function deliver(job: ChannelJob, deps: DeliveryDependencies): Promise<Verdict> {
   const adapter = deps.registry.get(job.channelType)?.adapter
   if (!adapter) return refuse(job, deps, noAdapter(job))
+  await deps.changes.caughtUp(job.changeNumber)
   const config = await deps.configs.config(job.tenantId, job.configId)
   if (!config) return refuse(job, deps, noConfig(job))
   const notNow = await whyNotNow(job, config, deps)
@@ -60,7 +64,11 @@ interface Sending {
 async function attempt({ start, claim, ...call }: Sending, deps: DeliveryDependencies): Promise<Verdict> {
   const startedAt = deps.now()
   const stopwatch = performance.now()
-  const result = await send({ ...call, task: claim.task }, deps).then(
+  const { taskId, createTime } = call.job
+  const progress = createProgress(claim.task.progress, (json) =>
+    deps.writer.saveProgress({ taskId, createTime, token: claim.token, progress: json }),
+  )
+  const result = await send({ ...call, task: claim.task, progress }, deps).then(
     (outcome) => ({ outcome }),
     (error: unknown) => ({ error }),
   )
@@ -80,9 +88,10 @@ async function whyNotNow(
   if (job.expiresAt !== undefined && job.expiresAt <= now) {
     return { code: 'EXPIRED', text: `not sent by ${new Date(job.expiresAt).toISOString()}` }
   }
+  const { timeZone, sendingPaused } = await deps.settings(job.tenantId)
+  if (sendingPaused) return { until: now + PAUSE_LOOK_MS }
   if (!config.timeWindow) return null
   // The pipeline looked when the message came; a retry, or a wait for a slot, may last until after closing time.
-  const { timeZone } = await deps.settings(job.tenantId)
   const until = nextOpening(config.timeWindow, new Date(now), timeZone).getTime()
   if (until <= now) return null
   if (config.timeWindow.policy === 'DEFER') return { until }

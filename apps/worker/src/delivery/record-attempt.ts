@@ -28,7 +28,7 @@ export async function recordSuccess(
   const { job, token, task } = attempt
   observe(attempt, 'success', deps)
   // An adapter from outside may return anything, or nothing: the message was taken all the same.
-  const { response, providerMessageId, detail }: Record<string, unknown> = { ...outcome }
+  const { response, providerMessageId, detail, checkResultAfterMs }: Record<string, unknown> = { ...outcome }
   const note = typeof detail === 'string' && detail !== '' ? detail : undefined
   await record(deps, job, token, {
     status: 'SUCCESS',
@@ -42,6 +42,7 @@ export async function recordSuccess(
       ...(note ? { detail: note } : {}),
     }),
   })
+  if (typeof checkResultAfterMs === 'number') await deps.checkResultLater(job, checkResultAfterMs)
   return { queue: 'complete', note: note ?? 'sent' }
 }
 

@@ -6,6 +6,7 @@ import type { MessageRef } from '@message-center/core/messages/message-ref.ts'
 import { type FinishedMessage, finishMessages } from '@message-center/core/messages/message-status.ts'
 import { type Postponement, postponeTasks } from '@message-center/core/messages/postpone-tasks.ts'
 import { recordOutcomes, type TaskOutcome } from '@message-center/core/messages/record-outcomes.ts'
+import { saveProgress, type TaskProgress } from '@message-center/core/messages/save-progress.ts'
 import type { Pool } from 'mysql2/promise'
 
 /** An outcome with the message whose status may follow from it. */
@@ -17,6 +18,8 @@ export interface TaskWriter {
   /** Resolves when the outcome is committed. The message's status follows on its own. */
   record(outcome: RecordedOutcome): Promise<void>
   postpone(postponement: Postponement): Promise<void>
+  /** Resolves when the progress is committed. */
+  saveProgress(progress: TaskProgress): Promise<void>
   /** Resolves when everything is written. */
   drain(): Promise<void>
 }
@@ -66,6 +69,14 @@ export function createTaskWriter({ pool, channelOrder, onFinished, onError }: Ta
     },
   })
 
+  const progress = createBatcher<TaskProgress, void>({
+    maxItems: MAX_BATCH,
+    async flush(batch) {
+      await persistently(() => saveProgress(pool, batch))
+      return batch.map(() => undefined)
+    },
+  })
+
   async function persistently(write: () => Promise<void>): Promise<void> {
     for (;;) {
       try {
@@ -82,8 +93,9 @@ export function createTaskWriter({ pool, channelOrder, onFinished, onError }: Ta
     claim: (request) => claims.add(request),
     record: (outcome) => outcomes.add(outcome),
     postpone: (postponement) => postponements.add(postponement),
+    saveProgress: (saved) => progress.add(saved),
     async drain() {
-      await Promise.all([claims.drain(), outcomes.drain(), postponements.drain()])
+      await Promise.all([claims.drain(), outcomes.drain(), postponements.drain(), progress.drain()])
       await finishing.drain()
     },
   }

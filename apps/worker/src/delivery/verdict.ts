@@ -1,6 +1,7 @@
 import type { ChannelRegistry } from '@message-center/core/channels/registry.ts'
 import type { CandidateSource } from '@message-center/core/configs/candidates.ts'
 import type { SettingsSource } from '@message-center/core/configs/settings-source.ts'
+import type { ConfigChanges } from '@message-center/core/configs/watch-changes.ts'
 import type { TaskOutcome } from '@message-center/core/messages/record-outcomes.ts'
 import type { ChannelJob } from '@message-center/core/queues/jobs.ts'
 import type { RateLimiter } from '@message-center/core/rate-limit/rate-limiter.ts'
@@ -18,14 +19,19 @@ export type Verdict =
   | { queue: 'postpone'; until: number }
   | { queue: 'fail'; reason: string }
 
+/** Asks later what became of a message that a provider has taken. Never rejects: the message is sent, come what may. */
+export type ResultChecks = (job: ChannelJob, afterMs: number) => Promise<void>
+
 export interface DeliveryDependencies extends AttemptDependencies {
   registry: ChannelRegistry
+  changes: Pick<ConfigChanges, 'caughtUp'>
   configs: CandidateSource
   settings: SettingsSource
   cipher: Cipher
   limiter: RateLimiter
   writer: TaskWriter
   metrics: Metrics
+  checkResultLater: ResultChecks
   /** Epoch ms. */
   now(): number
 }

@@ -61,6 +61,7 @@ export function createDispatcher({ pool, queues, settings, onEnqueueError }: Dis
           messageId: message.messageId,
           createTime: message.createTime,
           ...task,
+          changeNumber: message.changeNumber,
           ...(message.expiresAt ? { expiresAt: message.expiresAt.getTime() } : {}),
         },
         fair: { tenantId: message.tenantId, priority: message.priority },

@@ -1,4 +1,5 @@
 import type { CandidateSource } from '@message-center/core/configs/candidates.ts'
+import type { ConfigChanges } from '@message-center/core/configs/watch-changes.ts'
 import type { PipelineMessage } from '@message-center/core/messages/load-messages.ts'
 import type { MessageHandler } from '@message-center/core/pipeline/message-handler.ts'
 import type { Metrics } from '@message-center/core/telemetry/metrics.ts'
@@ -7,6 +8,7 @@ import { createContext, type PipelineContext } from './context.ts'
 
 export interface RunDependencies {
   handlers: readonly MessageHandler[]
+  changes: Pick<ConfigChanges, 'caughtUp'>
   configs: CandidateSource
   channelOrder: readonly string[]
   metrics: Metrics
@@ -21,6 +23,7 @@ export function createMessageRunner(deps: RunDependencies): (message: PipelineMe
     context.recordStep(handler.name, startedAt, durationMs)
   })
   return async (message) => {
+    await deps.changes.caughtUp(message.changeNumber)
     const candidates = await deps.configs.candidates(message.tenantId, message.storeId)
     const context = createContext(message, candidates, deps.channelOrder)
     await chain(context)

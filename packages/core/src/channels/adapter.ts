@@ -28,7 +28,15 @@ export interface SendInput {
   /** The same for every attempt of one task, different between tasks: for providers that can drop doubles. */
   idempotencyKey: string
   /** Where the message belongs, for channels that keep it themselves. */
-  task: { tenantId: string; messageId: string; taskId: string }
+  task: TaskIdentity
+  /** What an earlier attempt of the same task last gave to `saveProgress`: what need not be sent again. */
+  progress?: unknown
+}
+
+export interface TaskIdentity {
+  tenantId: string
+  messageId: string
+  taskId: string
 }
 
 export interface SendTools {
@@ -36,18 +44,49 @@ export interface SendTools {
   /** Aborted when the send has taken too long or the process is shutting down. */
   signal: AbortSignal
   logger: AdapterLogger
+  /**
+   * For a message that takes several provider calls: keeps how far it has come (anything that JSON holds, at most 60 KiB).
+   * Resolves when it is stored; the next attempt of the task finds it in `SendInput.progress`. Absent where a send has no
+   * task, as in the test of a config.
+   */
+  saveProgress?(progress: unknown): Promise<void>
 }
 
 export interface SendOutcome {
   /** The provider's answer, kept with the task (secrets removed). */
   response: unknown
-  /** The provider's id of the message, where it gives one. */
+  /** The provider's id of the message, where it gives one; several are joined by commas. At most 8000 characters. */
   providerMessageId?: string
   /** What a person should know about a success, e.g. recipients that the provider did not know. */
   detail?: string
+  /** The provider delivers later: `checkResult` is called once after so long. Needs a `providerMessageId`. */
+  checkResultAfterMs?: number
 }
 
-/** The exact payloads that a content becomes, one per mode that the adapter has; for previews. */
+/** A message that the provider took, as `recall` and `checkResult` are given it. */
+export interface SentMessage {
+  config: Record<string, unknown>
+  /** What `send` returned; null where it returned none. */
+  providerMessageId: string | null
+  task: TaskIdentity
+}
+
+/** What the provider made of a message that it had taken. */
+export interface DeliveryReport {
+  /** For people, e.g. who was not reached and why; absent where there is nothing to tell. */
+  detail?: string
+}
+
+export interface RecallOutcome {
+  recalled: boolean
+  /** Why not, or what of it was not. */
+  reason?: string
+}
+
+/**
+ * The exact payloads that a content becomes, one per mode that the adapter has; for previews. A mode whose limits the content
+ * exceeds is absent. `app` is without what the config or the recipients add.
+ */
 export interface Payloads {
   robot?: unknown
   app?: unknown
@@ -87,6 +126,17 @@ export interface ChannelAdapter {
    * @throws ChannelError (or any Error with the property `errorClass`); anything else counts as TRANSIENT
    */
   send(input: SendInput, tools: SendTools): Promise<SendOutcome>
+  /**
+   * Asks what became of a message whose send said `checkResultAfterMs`; undefined = the provider does not know yet.
+   * The task stays SUCCESS; the report is added to its text.
+   * @throws ChannelError
+   */
+  checkResult?(sent: SentMessage, tools: SendTools): Promise<DeliveryReport | undefined>
+  /**
+   * Takes a delivered message back. A refusal of the provider (too old, cannot be recalled) is an outcome, not an error.
+   * @throws ChannelError for a passing fault: asking again may help
+   */
+  recall?(sent: SentMessage, tools: SendTools): Promise<RecallOutcome>
 }
 
 /** One message type of one channel: turns content into the provider's payload. */

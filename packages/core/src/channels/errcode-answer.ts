@@ -14,6 +14,7 @@ export type CodeTable = Readonly<Record<string, CodeRule>>
 
 export const transient = (meaning: string): CodeRule => ({ errorClass: 'TRANSIENT', meaning })
 export const permanent = (meaning: string): CodeRule => ({ errorClass: 'PERMANENT', meaning })
+export const tokenExpired = (meaning: string): CodeRule => ({ errorClass: 'TOKEN_EXPIRED', meaning })
 export const rateLimited = (seconds: number, meaning: string): CodeRule => ({
   errorClass: 'RATE_LIMITED',
   meaning,
@@ -22,6 +23,8 @@ export const rateLimited = (seconds: number, meaning: string): CodeRule => ({
 
 export interface ErrcodeDialect {
   codes: CodeTable
+  /** What an answer means whose code alone does not tell; asked before the table. */
+  refine?(errcode: number, json: unknown): CodeRule | undefined
   /** The part of `errmsg` worth showing. */
   readableText(errmsg: string): string
   /** What an answer means that is not the provider's usual JSON, e.g. a ban page; asked before the HTTP status. */
@@ -49,7 +52,10 @@ export function readErrcodeAnswer(answer: JsonAnswer, dialect: ErrcodeDialect, s
     throw fault('INVALID_ANSWER', transient('the answer has no errcode'), 'the answer has no errcode', kept)
   }
   if (errcode === 0) return text === answer.text ? answer.json : text
-  const rule = dialect.codes[String(errcode)] ?? permanent('a code that the provider does not document')
+  const rule =
+    dialect.refine?.(errcode, answer.json) ??
+    dialect.codes[String(errcode)] ??
+    permanent('a code that the provider does not document')
   const shown = dialect.readableText(redact(errmsgOf(answer.json), secrets).slice(0, MAX_RESPONSE_CHARACTERS)).trim()
   throw fault(String(errcode), rule, shown || rule.meaning, kept)
 }
@@ -71,6 +77,16 @@ export function errcodeOf(json: unknown): number | undefined {
 
 /** `errmsg`, '' where there is none. */
 export function errmsgOf(json: unknown): string {
-  if (typeof json !== 'object' || json === null || !('errmsg' in json)) return ''
-  return typeof json.errmsg === 'string' ? json.errmsg : ''
+  return textField(json, 'errmsg')
+}
+
+/** A text field of an answer, '' where it has none. */
+export function textField(json: unknown, name: string): string {
+  const value = fieldOf(json, name)
+  return typeof value === 'string' ? value : ''
+}
+
+/** A field of an answer, whatever it is; undefined where there is none. */
+export function fieldOf(json: unknown, name: string): unknown {
+  return typeof json === 'object' && json !== null ? Object.entries(json).find(([key]) => key === name)?.[1] : undefined
 }

@@ -91,15 +91,27 @@ export async function postJson(call: {
   body: unknown
   signal: AbortSignal
 }): Promise<JsonAnswer> {
-  const request = {
+  const headers = { 'content-type': 'application/json; charset=utf-8' }
+  return jsonAnswer(call.fetch, {
     url: call.url,
     method: 'POST',
-    headers: { 'content-type': 'application/json; charset=utf-8' },
+    headers,
     body: JSON.stringify(call.body),
     signal: call.signal,
-  }
-  if (!isProviderFetch(call.fetch)) return withJson(await plainFetch(call.fetch, request))
-  const { status, headers, body } = await call.fetch.exchange(request)
+  })
+}
+
+/**
+ * Gets an address and reads the answer, whatever its status.
+ * @throws ChannelError TRANSIENT (not sent), UNKNOWN (no answer), PERMANENT (redirect refused)
+ */
+export async function getJson(call: { fetch: Fetch; url: string | URL; signal: AbortSignal }): Promise<JsonAnswer> {
+  return jsonAnswer(call.fetch, { url: call.url, method: 'GET', headers: {}, body: null, signal: call.signal })
+}
+
+async function jsonAnswer(fetch: Fetch, request: HttpRequest & { body: string | null }): Promise<JsonAnswer> {
+  if (!isProviderFetch(fetch)) return withJson(await plainFetch(fetch, request))
+  const { status, headers, body } = await fetch.exchange(request)
   return withJson({ status, headers, text: body.toString('utf8') })
 }
 
@@ -108,7 +120,7 @@ function isProviderFetch(fetch: Fetch): fetch is ProviderFetch {
 }
 
 /** Any other fetch: it does not tell whether the request was written, so only its error's code can be judged. */
-async function plainFetch(fetch: Fetch, { url, ...init }: HttpRequest & { body: string }): Promise<JsonAnswer> {
+async function plainFetch(fetch: Fetch, { url, ...init }: HttpRequest & { body: string | null }): Promise<JsonAnswer> {
   try {
     const response = await fetch(url, { ...init, redirect: 'error' })
     return { status: response.status, headers: Object.fromEntries(response.headers), text: await response.text() }

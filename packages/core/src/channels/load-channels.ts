@@ -1,20 +1,35 @@
 import type { Pool } from 'mysql2/promise'
+import type { RedisConnection } from '../queues/redis.ts'
+import type { Cipher } from '../secrets/cipher.ts'
 import type { Env } from '../settings/env.ts'
 import { importExtension } from '../settings/import-extension.ts'
+import { createAccessTokens } from './access-tokens.ts'
 import type { ChannelAdapter } from './adapter.ts'
 import { createDingtalkAdapter } from './dingtalk/index.ts'
 import { createLocalAdapter } from './local/index.ts'
 import { addChannel, type ChannelRegistry, createChannelRegistry } from './registry.ts'
 import { createWechatWorkAdapter } from './wechat-work/index.ts'
 
+export interface ChannelDependencies {
+  pool: Pool
+  /** Where the processes share the access tokens of apps. */
+  redis: RedisConnection
+  cipher: Cipher
+  /** Hears of trouble with the shared access tokens; sends go on without. */
+  onTokenError(error: unknown): void
+}
+
 /**
- * All channels of this process: the built-in ones in their order, then those named by CHANNEL_ADAPTERS.
+ * All channels of this process: the built-in ones in their order, then those named by CHANNEL_ADAPTERS. Talks to nobody.
  * @throws Error naming the module that does not load and why
  */
-export async function loadChannels(env: Env, pool: Pool): Promise<ChannelRegistry> {
+export async function loadChannels(env: Env, dependencies: ChannelDependencies): Promise<ChannelRegistry> {
+  const { pool, redis, cipher, onTokenError } = dependencies
+  const keyPrefix = `${env.queuePrefix}:token`
+  const tokens = createAccessTokens({ redis, cipher, keyPrefix, onError: onTokenError })
   const registry = createChannelRegistry([
-    createDingtalkAdapter({ baseUrl: env.dingtalkBaseUrl, apiBaseUrl: env.dingtalkApiBaseUrl }),
-    createWechatWorkAdapter({ baseUrl: env.wechatWorkBaseUrl }),
+    createDingtalkAdapter({ baseUrl: env.dingtalkBaseUrl, apiBaseUrl: env.dingtalkApiBaseUrl, tokens }),
+    createWechatWorkAdapter({ baseUrl: env.wechatWorkBaseUrl, tokens }),
     createLocalAdapter({ pool }),
   ])
   for (const specifier of env.channelAdapters) {

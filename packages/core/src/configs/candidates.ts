@@ -1,8 +1,8 @@
 import type { RowDataPacket } from 'mysql2'
 import type { Pool } from 'mysql2/promise'
 import { rateLimitWindowMs } from '../contracts/channel-configs.ts'
-import type { Invalidation } from './invalidation.ts'
 import { createTenantCache } from './tenant-cache.ts'
+import type { ConfigChanges } from './watch-changes.ts'
 
 /** A channel config as routing and delivery see it; the secrets stay sealed in `configJson`. */
 export interface CandidateConfig {
@@ -33,7 +33,7 @@ export interface CandidateSource {
 const TENANT_LEVEL = '-'
 
 /** Cached look-up of channel configs. */
-export function createCandidateSource(pool: Pool, invalidation: Invalidation): CandidateSource {
+export function createCandidateSource(pool: Pool, changes: ConfigChanges): CandidateSource {
   const byStore = createTenantCache<Candidates>(async (tenantId, key) => {
     const storeId = key === TENANT_LEVEL ? null : key
     const [rows] = await pool.query<RowDataPacket[]>(
@@ -42,14 +42,14 @@ export function createCandidateSource(pool: Pool, invalidation: Invalidation): C
       [tenantId, storeId],
     )
     return storeElseTenant(rows.map(toCandidate))
-  }, invalidation)
+  }, changes)
   const byId = createTenantCache<{ config: CandidateConfig | undefined }>(async (tenantId, id) => {
     const [rows] = await pool.query<RowDataPacket[]>(
       'SELECT * FROM msg_channel_config WHERE id = ? AND tenant_id = ?',
       [id, tenantId],
     )
     return { config: rows[0] && toCandidate(rows[0]) }
-  }, invalidation)
+  }, changes)
   return {
     candidates: (tenantId, storeId) => byStore(tenantId, storeId ?? TENANT_LEVEL),
     config: async (tenantId, id) => (await byId(tenantId, id)).config,

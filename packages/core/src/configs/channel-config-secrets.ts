@@ -1,14 +1,15 @@
 import type { ChannelConfigRow } from '../schema/channel-configs.ts'
-import type { Cipher } from '../secrets/cipher.ts'
+import { type Cipher, CipherError } from '../secrets/cipher.ts'
 
 /** What answers, logs and traces show in place of a secret. */
 export const MASK = '******'
 
 type Settings = Record<string, unknown>
 type RowIdentity = Pick<ChannelConfigRow, 'id' | 'tenantId'>
+type SealedRow = RowIdentity & Pick<ChannelConfigRow, 'configJson'>
 
 /** A config's ciphertext works in its own row only: swapped between rows or tenants it does not decrypt. */
-function bindingOf({ id, tenantId }: RowIdentity): string {
+export function bindingOf({ id, tenantId }: RowIdentity): string {
   return `msg_channel_config/${tenantId}/${id}`
 }
 
@@ -19,10 +20,20 @@ export function sealSettings(cipher: Cipher, row: RowIdentity, settings: Setting
 
 /**
  * The settings in a `config_json` column.
- * @throws Error where they cannot be decrypted
+ * @throws CipherError where they cannot be decrypted
  */
-export function openSettings(cipher: Cipher, row: RowIdentity & Pick<ChannelConfigRow, 'configJson'>): Settings {
+export function openSettings(cipher: Cipher, row: SealedRow): Settings {
   return JSON.parse(cipher.decrypt(row.configJson, bindingOf(row))) as Settings
+}
+
+/** Likewise; no settings at all where their key is lost, so that they can be replaced by new ones. */
+export function openIfPossible(cipher: Cipher, row: SealedRow): Settings {
+  try {
+    return openSettings(cipher, row)
+  } catch (error) {
+    if (error instanceof CipherError) return {}
+    throw error
+  }
 }
 
 /** A copy with the secret fields masked. */
@@ -40,4 +51,20 @@ export function unmaskSettings(settings: Settings, stored: Settings, secretField
       value === MASK && secretFields.includes(key) && key in stored ? stored[key] : value,
     ]),
   )
+}
+
+/** Shorter parts of a URL's path are words, not credentials. */
+const SHORTEST_PATH_CREDENTIAL = 16
+
+/** The secrets in settings as they may turn up in a text: the values, and what URLs among them carry. */
+export function secretsIn(settings: Settings, secretFields: readonly string[]): string[] {
+  const values = secretFields.map((field) => settings[field]).filter((value) => typeof value === 'string')
+  return values.flatMap((value) => [value, ...credentialsInUrl(value)])
+}
+
+function credentialsInUrl(text: string): string[] {
+  if (!URL.canParse(text)) return []
+  const { pathname, searchParams } = new URL(text)
+  const segments = pathname.split('/').filter((segment) => segment.length >= SHORTEST_PATH_CREDENTIAL)
+  return [...segments, ...searchParams.values()]
 }

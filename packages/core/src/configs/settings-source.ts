@@ -1,14 +1,15 @@
 import type { RowDataPacket } from 'mysql2'
 import type { Pool } from 'mysql2/promise'
+import { PLATFORM_TENANT } from '../contracts/caller.ts'
 import { SETTINGS, type Settings } from '../settings/definitions.ts'
 import type { Env } from '../settings/env.ts'
-import { type Invalidation, PLATFORM_TENANT } from './invalidation.ts'
 import { createTenantCache } from './tenant-cache.ts'
+import type { ConfigChanges } from './watch-changes.ts'
 
 /** Resolved dynamic settings of a tenant: its own value, else the platform's, else the default. */
 export type SettingsSource = (tenantId: string) => Promise<Settings>
 
-export function createSettingsSource(pool: Pool, env: Env, invalidation: Invalidation): SettingsSource {
+export function createSettingsSource(pool: Pool, env: Env, changes: ConfigChanges): SettingsSource {
   const defaults = Object.fromEntries(Object.entries(SETTINGS).map(([key, setting]) => [key, setting.fallback(env)]))
   const cache = createTenantCache<Settings>(async (tenantId) => {
     const [rows] = await pool.query<RowDataPacket[]>(
@@ -18,6 +19,6 @@ export function createSettingsSource(pool: Pool, env: Env, invalidation: Invalid
     )
     const stored = rows.map((row) => [row.config_key, JSON.parse(row.config_value)])
     return { ...defaults, ...Object.fromEntries(stored) } as Settings
-  }, invalidation)
+  }, changes)
   return (tenantId) => cache(tenantId, '')
 }

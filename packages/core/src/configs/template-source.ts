@@ -1,8 +1,8 @@
 import type { RowDataPacket } from 'mysql2'
 import type { Pool } from 'mysql2/promise'
 import { MESSAGE_TYPES, type MessageType } from '../contracts/content.ts'
-import type { Invalidation } from './invalidation.ts'
 import { createTenantCache } from './tenant-cache.ts'
+import type { ConfigChanges } from './watch-changes.ts'
 
 export interface StoredTemplate {
   channelType: string
@@ -15,7 +15,7 @@ export type TemplatesByChannel = ReadonlyMap<string, readonly StoredTemplate[]>
 export type TemplateSource = (tenantId: string, businessType: string) => Promise<TemplatesByChannel>
 
 /** Cached look-up of templates. */
-export function createTemplateSource(pool: Pool, invalidation: Invalidation): TemplateSource {
+export function createTemplateSource(pool: Pool, changes: ConfigChanges): TemplateSource {
   return createTenantCache<TemplatesByChannel>(async (tenantId, businessType) => {
     const [rows] = await pool.query<RowDataPacket[]>(
       `SELECT channel_type, message_type, template_content FROM msg_template
@@ -31,7 +31,7 @@ export function createTemplateSource(pool: Pool, invalidation: Invalidation): Te
     )
     templates.sort((a, b) => MESSAGE_TYPES.indexOf(a.messageType) - MESSAGE_TYPES.indexOf(b.messageType))
     return Map.groupBy(templates, (template) => template.channelType)
-  }, invalidation)
+  }, changes)
 }
 
 /** The template of the asked message type; without one, the richest. */

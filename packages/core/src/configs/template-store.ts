@@ -1,12 +1,16 @@
 import { and, asc, count, eq, type SQL } from 'drizzle-orm'
-import type { MySql2Database } from 'drizzle-orm/mysql2'
+import { drizzle, type MySql2Database } from 'drizzle-orm/mysql2'
+import type { Pool } from 'mysql2/promise'
+import { type AuditedChange, recordChange } from '../audit/record-change.ts'
 import type { ChannelRegistry } from '../channels/registry.ts'
 import type { MessageType } from '../contracts/content.ts'
-import { AppError, invalidField } from '../contracts/errors.ts'
+import { AppError } from '../contracts/errors.ts'
 import type { Page } from '../contracts/pages.ts'
 import type { Template, TemplateInput } from '../contracts/templates.ts'
 import { type TemplateRow, templates } from '../schema/templates.ts'
-import { lintTemplate } from '../templates/lint.ts'
+import { type ChangeCall, changeConfigs } from './change.ts'
+import { checkIfMatch, type Tagged, versionTag } from './etag.ts'
+import { checkTemplate } from './template-check.ts'
 
 export interface TemplateFilters {
   page?: number
@@ -21,31 +25,21 @@ export type TemplateStore = ReturnType<typeof createTemplateStore>
 const DUPLICATE_ENTRY = 'ER_DUP_ENTRY'
 
 /** The templates of tenants: every call names the tenant it acts for, and sees nothing of others. */
-export function createTemplateStore(deps: {
-  db: MySql2Database
-  registry: ChannelRegistry
-  onChange(tenantId: string): Promise<void>
-}) {
-  const { db } = deps
-
-  async function find(tenantId: string, id: string): Promise<TemplateRow> {
-    const [row] = await db
-      .select()
-      .from(templates)
-      .where(ofTenant(tenantId, eq(templates.id, id)))
-    if (!row) throw new AppError('NOT_FOUND', `there is no template ${id}`)
-    return row
-  }
-
+export function createTemplateStore({ pool, registry }: { pool: Pool; registry: ChannelRegistry }) {
+  const db = drizzle(pool)
   return {
-    async create(tenantId: string, input: TemplateInput): Promise<Template> {
-      const columns = toColumns(deps.registry, input)
-      const [{ insertId }] = await refusingSecond(input, () => db.insert(templates).values({ ...columns, tenantId }))
-      await deps.onChange(tenantId)
-      return toAnswer(await find(tenantId, String(insertId)))
+    create({ tenantId, actor }: ChangeCall, input: TemplateInput): Promise<Tagged<Template>> {
+      checkTemplate(registry, input)
+      return changeConfigs(pool, tenantId, async (transaction) => {
+        const insert = transaction.db.insert(templates).values({ ...toColumns(input), tenantId })
+        const [{ insertId }] = await refusingSecond(input, insert)
+        const created = await find(transaction.db, tenantId, String(insertId))
+        await recordChange(transaction.connection, actor, auditOf('CREATE', created, null, created))
+        return tagged(created)
+      })
     },
 
-    get: async (tenantId: string, id: string): Promise<Template> => toAnswer(await find(tenantId, id)),
+    get: async (tenantId: string, id: string): Promise<Tagged<Template>> => tagged(await find(db, tenantId, id)),
 
     async list(tenantId: string, filters: TemplateFilters): Promise<Page<Template>> {
       const { page = 1, pageSize = 20 } = filters
@@ -68,64 +62,65 @@ export function createTemplateStore(deps: {
       return { total: Number(counted?.total ?? 0), page, pageSize, items: rows.map(toAnswer) }
     },
 
-    async replace(tenantId: string, id: string, input: TemplateInput): Promise<Template> {
-      const { version } = await find(tenantId, id)
-      const columns = { ...toColumns(deps.registry, input), version: version + 1 }
-      await refusingSecond(input, () =>
-        db
+    /** @throws AppError PRECONDITION_FAILED where `ifMatch` is not of the state that would be replaced */
+    replace({ tenantId, actor, ifMatch }: ChangeCall, id: string, input: TemplateInput): Promise<Tagged<Template>> {
+      return changeConfigs(pool, tenantId, async (transaction) => {
+        const row = await find(transaction.db, tenantId, id)
+        checkIfMatch(ifMatch, versionTag(row.version))
+        checkTemplate(registry, input)
+        const update = transaction.db
           .update(templates)
-          .set(columns)
-          .where(ofTenant(tenantId, eq(templates.id, id))),
-      )
-      await deps.onChange(tenantId)
-      return toAnswer(await find(tenantId, id))
+          .set({ ...toColumns(input), version: row.version + 1 })
+          .where(ofTenant(tenantId, eq(templates.id, id)))
+        await refusingSecond(input, update)
+        const replaced = await find(transaction.db, tenantId, id)
+        await recordChange(transaction.connection, actor, auditOf('UPDATE', row, row, replaced))
+        return tagged(replaced)
+      })
     },
 
-    async remove(tenantId: string, id: string): Promise<void> {
-      await find(tenantId, id)
-      await db.delete(templates).where(ofTenant(tenantId, eq(templates.id, id)))
-      await deps.onChange(tenantId)
+    /** @throws AppError PRECONDITION_FAILED where `ifMatch` is not of the state that would be deleted */
+    remove({ tenantId, actor, ifMatch }: ChangeCall, id: string): Promise<void> {
+      return changeConfigs(pool, tenantId, async (transaction) => {
+        const row = await find(transaction.db, tenantId, id)
+        checkIfMatch(ifMatch, versionTag(row.version))
+        await transaction.db.delete(templates).where(ofTenant(tenantId, eq(templates.id, id)))
+        await recordChange(transaction.connection, actor, auditOf('DELETE', row, row, null))
+      })
     },
   }
+}
+
+async function find(db: MySql2Database, tenantId: string, id: string): Promise<TemplateRow> {
+  const [row] = await db
+    .select()
+    .from(templates)
+    .where(ofTenant(tenantId, eq(templates.id, id)))
+  if (!row) throw new AppError('NOT_FOUND', `there is no template ${id}`)
+  return row
 }
 
 function ofTenant(tenantId: string, ...conditions: (SQL | undefined)[]): SQL | undefined {
   return and(eq(templates.tenantId, tenantId), ...conditions)
 }
 
-/** @throws AppError where the channel is unknown, does not have the message type, or the template does not parse */
-function toColumns(registry: ChannelRegistry, input: TemplateInput) {
-  const adapter = registry.get(input.channelType)?.adapter
-  if (!adapter) throw invalidField('channelType', `is not known; known are ${[...registry.keys()].join(', ')}`)
-  if (!adapter.messageTypes.includes(input.messageType)) {
-    throw invalidField('messageType', `is not one of ${input.channelType}: ${adapter.messageTypes.join(', ')}`)
-  }
-  const { messageType, templateContent } = input
-  const issues = lintTemplate({ messageType, templateContent, maxBytes: adapter.maxBytes })
-  const [first] = issues
-  if (first) {
-    const details = issues.map(({ path, message, line, column }) => ({
-      path,
-      message: line === undefined ? message : `line ${line}, column ${column}: ${message}`,
-    }))
-    throw new AppError('VALIDATION_FAILED', `${details[0]?.path} ${details[0]?.message}`, { details })
-  }
+function toColumns(input: TemplateInput) {
   return {
     businessType: input.businessType,
     channelType: input.channelType,
-    messageType,
+    messageType: input.messageType,
     templateName: input.templateName,
-    templateContent,
+    templateContent: input.templateContent,
     enabled: Number(input.enabled ?? true),
   }
 }
 
 async function refusingSecond<T>(
   { businessType, channelType, messageType }: TemplateInput,
-  write: () => Promise<T>,
+  write: PromiseLike<T>,
 ): Promise<T> {
   try {
-    return await write()
+    return await write
   } catch (error) {
     const cause = error instanceof Error ? (error.cause ?? error) : error
     if (cause instanceof Error && 'code' in cause && cause.code === DUPLICATE_ENTRY) {
@@ -134,6 +129,26 @@ async function refusingSecond<T>(
     }
     throw error
   }
+}
+
+function auditOf(
+  action: AuditedChange['action'],
+  { tenantId, id }: TemplateRow,
+  before: TemplateRow | null,
+  after: TemplateRow | null,
+): AuditedChange {
+  return {
+    tenantId,
+    action,
+    objectType: 'TEMPLATE',
+    objectId: id,
+    before: before && toAnswer(before),
+    after: after && toAnswer(after),
+  }
+}
+
+function tagged(row: TemplateRow): Tagged<Template> {
+  return { object: toAnswer(row), etag: versionTag(row.version) }
 }
 
 function toAnswer({ version: _, ...row }: TemplateRow): Template {

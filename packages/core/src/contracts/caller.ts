@@ -27,6 +27,9 @@ export interface Caller {
   roles: readonly Role[]
 }
 
+/** Stands for the platform itself, whose settings are everyone's defaults; no token of a tenant may act for it. */
+export const PLATFORM_TENANT = '0'
+
 /** The tenant that a body or a query string names in `tenantId`; undefined where that is missing or not an id. */
 export function namedTenant(part: unknown): string | undefined {
   const named = typeof part === 'object' && part !== null && 'tenantId' in part ? part.tenantId : undefined

@@ -1,6 +1,7 @@
 import { type Static, Type } from 'typebox'
+import { MessageType } from './content.ts'
 import { IdInput, IdOutput } from './ids.ts'
-import { ChannelType } from './messages.ts'
+import { ChannelType, RecipientsInput } from './messages.ts'
 
 export const RATE_LIMIT_UNITS = ['SECOND', 'MINUTE', 'HOUR', 'DAY'] as const
 export type RateLimitUnit = (typeof RATE_LIMIT_UNITS)[number]
@@ -84,3 +85,31 @@ export const ChannelConfig = Type.Object(
   { title: 'ChannelConfig' },
 )
 export type ChannelConfig = Static<typeof ChannelConfig>
+
+/** Body of POST /api/channel-configs/{id}/test. */
+export const ConfigTestInput = Type.Object(
+  {
+    messageType: MessageType,
+    content: Type.Union([Type.String({ minLength: 1 }), Type.Object({}, { additionalProperties: true })], {
+      description:
+        'As a template would have rendered it: the text of a TEXT or MARKDOWN, or the JSON of the other types (an object, or a string holding one)',
+    }),
+    to: Type.Optional(RecipientsInput),
+  },
+  { additionalProperties: false, title: 'ConfigTestInput' },
+)
+export type ConfigTestInput = Static<typeof ConfigTestInput>
+
+export const ConfigTest = Type.Object(
+  {
+    success: Type.Boolean({ description: 'The provider took the message' }),
+    providerCode: Type.Optional(Type.String({ description: "Of a failure: the provider's code, or ours" })),
+    detail: Type.Optional(Type.String({ description: 'For people' })),
+    thirdPartyResponse: Type.Union([Type.String(), Type.Null()], {
+      description: "The provider's answer, secrets masked",
+    }),
+    durationMs: Type.Integer(),
+  },
+  { title: 'ConfigTest' },
+)
+export type ConfigTest = Static<typeof ConfigTest>

@@ -33,7 +33,7 @@ const CHANNEL_TYPE_PATTERN = '^[A-Z][A-Z0-9_]{0,31}$'
 export const ChannelType = Type.String({ pattern: CHANNEL_TYPE_PATTERN, examples: ['DINGTALK'] })
 
 const RecipientId = Type.String({ minLength: 1, maxLength: 128 })
-const RecipientsInput = Type.Object(
+export const RecipientsInput = Type.Object(
   {
     userIds: Type.Optional(Type.Array(RecipientId, { maxItems: 10_000, description: "The provider's user ids" })),
     mobiles: Type.Optional(Type.Array(Type.String({ pattern: '^\\+?[0-9-]{3,20}$' }), { maxItems: 10_000 })),
@@ -64,6 +64,12 @@ export const Attributes = Type.Object(
 )
 export type Attributes = Static<typeof Attributes>
 
+/** The data that templates are filled with. */
+export const BusinessDataInput = Type.Union([
+  Type.Object({}, { additionalProperties: true }),
+  Type.String({ description: 'A string holding a JSON object' }),
+])
+
 /** Body of POST /api/messages, and an entry of the batch. */
 export const MessageInput = Type.Object(
   {
@@ -71,10 +77,7 @@ export const MessageInput = Type.Object(
     tenantId: Type.Optional(IdInput),
     storeId: Type.Optional(Type.Union([IdInput, Type.Null()])),
     businessType: Type.String({ minLength: 1, maxLength: 64, examples: ['ORDER_CREATED'] }),
-    businessData: Type.Union([
-      Type.Object({}, { additionalProperties: true }),
-      Type.String({ description: 'A string holding a JSON object' }),
-    ]),
+    businessData: BusinessDataInput,
     targetChannels: Type.Optional(
       Type.Array(ChannelType, { minItems: 1, maxItems: 32, description: 'Default: every configured channel' }),
     ),

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
-import type { Socket } from 'node:net'
-import type { PoolConnection } from 'mysql2'
+import { isIP, type Socket } from 'node:net'
+import type { Pool as CallbackPool, PoolConnection } from 'mysql2'
 import { type Connection, createConnection, createPool, type Pool, type PoolOptions } from 'mysql2/promise'
 import type { Env } from '../settings/env.ts'
 
@@ -12,15 +12,18 @@ export type DatabaseEnv = Pick<Env, 'databaseUrl' | 'databaseSsl' | 'databaseSsl
  */
 function connectionOptions({ databaseUrl, databaseSsl, databaseSslCa }: DatabaseEnv): PoolOptions {
   const url = new URL(databaseUrl)
+  const host = url.hostname.replace(/^\[|\]$/g, '')
   const ssl =
     databaseSsl === 'off'
       ? undefined
       : {
           rejectUnauthorized: databaseSsl === 'verify',
+          // The driver cannot compare an address with a certificate's names: then the authority alone vouches.
+          verifyIdentity: databaseSsl === 'verify' && isIP(host) === 0,
           ...(databaseSslCa ? { ca: readFileSync(databaseSslCa, 'utf8') } : {}),
         }
   return {
-    host: url.hostname.replace(/^\[|\]$/g, ''),
+    host,
     port: Number(url.port || 3306),
     user: decodeURIComponent(url.username),
     password: decodeURIComponent(url.password),
@@ -44,9 +47,10 @@ const SESSION_SETUP = [
 
 /**
  * A server that hangs, or a network that drops packets, closes nothing: after this long without a byte a connection in use
- * counts as lost. Longer than `innodb_lock_wait_timeout`, during which the server is silent with good reason.
+ * counts as lost, and so does the database to whoever waits so long for a connection. Longer than
+ * `innodb_lock_wait_timeout`, during which the server is silent with good reason.
  */
-const SILENCE_LIMIT_MS = 8_000
+const PATIENCE_MS = 8_000
 
 /**
  * A pool of connections to the database. Does not connect by itself.
@@ -57,7 +61,7 @@ export function createDatabasePool(env: DatabaseEnv, limit = 10): Pool {
   // Commands of one connection run in order, so these come before the statement that caused the connect.
   pool.pool.on('connection', (connection) => {
     socketOf(connection).on('timeout', function (this: Socket) {
-      this.destroy(Object.assign(new Error('the database has fallen silent'), { code: 'ETIMEDOUT' }))
+      this.destroy(timedOut('the database has fallen silent'))
     })
     for (const statement of SESSION_SETUP) {
       connection.query(statement, (error) => {
@@ -65,9 +69,32 @@ export function createDatabasePool(env: DatabaseEnv, limit = 10): Pool {
       })
     }
   })
-  pool.pool.on('acquire', (connection) => socketOf(connection).setTimeout(SILENCE_LIMIT_MS))
+  pool.pool.on('acquire', (connection) => socketOf(connection).setTimeout(PATIENCE_MS))
   pool.pool.on('release', (connection) => socketOf(connection).setTimeout(0))
+  limitWaiting(pool.pool)
   return pool
+}
+
+/** The driver lets callers wait for a free connection without end; `query` gets its connection this way, too. */
+function limitWaiting(pool: CallbackPool): void {
+  const getConnection = pool.getConnection.bind(pool)
+  pool.getConnection = (callback) => {
+    let gaveUp = false
+    const timer = setTimeout(() => {
+      gaveUp = true
+      const fail = callback as (error: Error) => void
+      fail(timedOut('no database connection has become free'))
+    }, PATIENCE_MS)
+    getConnection((error, connection) => {
+      clearTimeout(timer)
+      if (!gaveUp) callback(error, connection)
+      else connection?.release()
+    })
+  }
+}
+
+function timedOut(message: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(message), { code: 'ETIMEDOUT' })
 }
 
 /** The connection's socket, which the driver's types leave out. */

@@ -23,8 +23,10 @@ export async function inTransaction<T>(pool: Pool, work: (connection: PoolConnec
 
 /** True for errors that a repetition of the same transaction can cure. */
 export function isLockConflict(error: unknown): boolean {
-  const errno = error instanceof Error && 'errno' in error ? error.errno : undefined
-  return errno === DEADLOCK || errno === LOCK_WAIT_TIMEOUT
+  if (!(error instanceof Error)) return false
+  const errno = 'errno' in error ? error.errno : undefined
+  // Drizzle wraps what the driver throws.
+  return errno === DEADLOCK || errno === LOCK_WAIT_TIMEOUT || isLockConflict(error.cause)
 }
 
 async function runOnce<T>(pool: Pool, work: (connection: PoolConnection) => Promise<T>): Promise<T> {

@@ -35,6 +35,8 @@ export interface ClaimedTask {
   leaseUntil: Date | null
   nextRetryTime: Date | null
   attempts: string | null
+  /** JSON of what the adapter saved last. */
+  progress: string | null
 }
 
 /**
@@ -76,7 +78,7 @@ const CLAIM = `UPDATE ${SOURCE} STRAIGHT_JOIN msg_channel_task k FORCE INDEX (PR
      OR (k.status = 'SENDING' AND k.claim_token = j.previous)`
 
 const READ = `SELECT STRAIGHT_JOIN k.id, k.status, k.message_type, k.rendered_content, k.recipients, k.retry_count, k.max_retry,
-    k.claim_token, k.lease_until, k.next_retry_time, k.attempts
+    k.claim_token, k.lease_until, k.next_retry_time, k.attempts, k.progress
   FROM ${SOURCE} JOIN msg_channel_task k FORCE INDEX (PRIMARY) ON k.id = j.id AND k.create_time = j.c`
 
 function toTask(row: RowDataPacket): ClaimedTask {
@@ -92,6 +94,7 @@ function toTask(row: RowDataPacket): ClaimedTask {
     leaseUntil: row.lease_until,
     nextRetryTime: row.next_retry_time,
     attempts: row.attempts,
+    progress: row.progress,
   }
 }
 

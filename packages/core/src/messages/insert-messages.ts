@@ -1,6 +1,6 @@
 import type { Pool, PoolConnection, ResultSetHeader, RowDataPacket } from 'mysql2/promise'
 import { inTransaction } from '../database/transaction.ts'
-import { needsLossless } from '../templates/lossless-json.ts'
+import { businessDataColumns } from './business-data-columns.ts'
 import { compareRefs, REFS_TABLE, refsParameter, toDatetimeMs } from './message-ref.ts'
 import type { ValidMessage } from './message-validation.ts'
 
@@ -80,15 +80,14 @@ function keyOf({ tenantId, messageId }: NewMessage): string {
 
 async function insertRows(connection: PoolConnection, messages: NewMessage[]): Promise<void> {
   const rows = messages.map((m) => {
-    const exact = needsLossless(m.businessDataText)
+    const { json, exactText } = businessDataColumns(m.businessDataText)
     return [
       m.messageId,
       m.tenantId,
       m.storeId,
       m.businessType,
-      // The JSON column gets what JSON.parse makes of it: MySQL refuses numbers beyond a double.
-      exact ? JSON.stringify(JSON.parse(m.businessDataText)) : m.businessDataText,
-      exact ? m.businessDataText : null,
+      json,
+      exactText,
       m.attributesText,
       m.targetChannels?.join(',') ?? null,
       m.priority,

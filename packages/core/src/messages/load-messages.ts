@@ -1,4 +1,5 @@
 import type { Pool, RowDataPacket } from 'mysql2/promise'
+import { LATEST_CHANGE_NUMBER } from '../configs/change.ts'
 import type { Attributes, MessageStatus } from '../contracts/messages.ts'
 import { parseLossless } from '../templates/lossless-json.ts'
 import { type MessageRef, REFS_TABLE, refsParameter } from './message-ref.ts'
@@ -15,6 +16,8 @@ export interface PipelineMessage extends MessageRef {
   priority: number
   expiresAt: Date | null
   acceptedAt: Date
+  /** The newest change of configs when it was loaded: whoever acts on the message has to know it. */
+  changeNumber: number
 }
 
 /** Reads messages by reference; what does not exist is missing from the answer. */
@@ -22,7 +25,8 @@ export async function loadMessages(pool: Pool, refs: readonly MessageRef[]): Pro
   const [rows] = await pool.query<RowDataPacket[]>(
     `SELECT STRAIGHT_JOIN m.tenant_id, m.message_id, m.store_id, m.business_type, m.business_data, m.business_data_text,
        m.attributes, m.target_channels, m.status, m.priority, m.expires_at, m.accepted_at,
-       DATE_FORMAT(m.create_time, '%Y-%m-%d %H:%i:%s') AS create_time
+       DATE_FORMAT(m.create_time, '%Y-%m-%d %H:%i:%s') AS create_time,
+       ${LATEST_CHANGE_NUMBER} AS change_number
      FROM ${REFS_TABLE} JOIN msg_message m FORCE INDEX (uk_message) ON m.tenant_id = j.t AND m.message_id = j.m AND m.create_time = j.c`,
     [refsParameter(refs)],
   )
@@ -39,5 +43,6 @@ export async function loadMessages(pool: Pool, refs: readonly MessageRef[]): Pro
     priority: row.priority,
     expiresAt: row.expires_at,
     acceptedAt: row.accepted_at,
+    changeNumber: Number(row.change_number),
   }))
 }

@@ -105,7 +105,11 @@ function tenantOf(body: unknown, caller: Caller, messageId: string | undefined):
   return tenantId
 }
 
-function readBusinessData(given: MessageInput['businessData'], messageId: string | undefined) {
+/**
+ * The data of a body, and its JSON text.
+ * @throws AppError VALIDATION_FAILED or PAYLOAD_TOO_LARGE
+ */
+export function readBusinessData(given: MessageInput['businessData'], messageId?: string) {
   let value: unknown = given
   if (typeof given === 'string') {
     if (Buffer.byteLength(given) > MAX_BUSINESS_DATA_BYTES) throw dataTooLarge(messageId)
@@ -126,10 +130,14 @@ function readBusinessData(given: MessageInput['businessData'], messageId: string
     throw invalidField('businessData', `is nested deeper than ${MAX_NESTING}`, messageId)
   const text = JSON.stringify(value)
   if (Buffer.byteLength(text) > MAX_BUSINESS_DATA_BYTES) throw dataTooLarge(messageId)
-  return { value, text }
+  return { value: value as Record<string, unknown>, text }
 }
 
-function textOfAttributes(attributes: Attributes, messageId: string | undefined): string {
+/**
+ * The JSON text of a body's attributes.
+ * @throws AppError VALIDATION_FAILED
+ */
+export function textOfAttributes(attributes: Attributes, messageId?: string): string {
   if (JSON.isRawJSON(attributes)) throw invalidField('attributes', 'must be object', messageId)
   if (isNestedDeeperThan(attributes, MAX_NESTING))
     throw invalidField('attributes', `is nested deeper than ${MAX_NESTING}`, messageId)

@@ -1,7 +1,7 @@
 import type { OutcomeCode } from '../contracts/messages.ts'
 
 /** Longest `result_message` and `error_message`. */
-const MAX_TEXT = 500
+export const MAX_TEXT = 500
 
 /** Why a message or a task failed: a stable code and a text for people. */
 export interface Failure {

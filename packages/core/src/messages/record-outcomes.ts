@@ -23,7 +23,8 @@ export interface TaskOutcome extends TaskRef {
 /** The columns hold 64 KiB; more than this of a provider's answer helps nobody. */
 const MAX_RESPONSE = 4_000
 const MAX_RESULT = 500
-const MAX_PROVIDER_ID = 128
+/** A recall needs the ids of all the calls of a message: 20,000 recipients are 200 of them. */
+const MAX_PROVIDER_ID = 8_000
 /** So many attempts, of so long details each, fit into the column's 64 KiB. */
 const MAX_ATTEMPTS_KEPT = 50
 const MAX_DETAIL = 300
@@ -71,7 +72,7 @@ const RECORD = `UPDATE JSON_TABLE(?, '$[*]' COLUMNS (
     id BIGINT PATH '$[0]', c DATETIME PATH '$[1]', token VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$[2]',
     status VARCHAR(20) CHARACTER SET ascii COLLATE ascii_bin PATH '$[3]', retries INT PATH '$[4]', next DATETIME PATH '$[5]',
     code VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$[6]', text VARCHAR(500) PATH '$[7]', response TEXT PATH '$[8]',
-    provider_id VARCHAR(128) PATH '$[9]', attempts TEXT PATH '$[10]', finish DATETIME PATH '$[11]')) AS j
+    provider_id TEXT PATH '$[9]', attempts TEXT PATH '$[10]', finish DATETIME PATH '$[11]')) AS j
   STRAIGHT_JOIN msg_channel_task k FORCE INDEX (PRIMARY) ON k.id = j.id AND k.create_time = j.c
   SET k.status = j.status, k.retry_count = COALESCE(j.retries, k.retry_count), k.next_retry_time = j.next, k.error_code = j.code, k.result_message = j.text,
     k.third_party_response = COALESCE(j.response, k.third_party_response), k.provider_message_id = j.provider_id,

@@ -16,6 +16,8 @@ export interface ChannelJob {
   /** The task's and its message's `create_time`, which names the partition. */
   createTime: string
   configId: string
+  /** The newest change of configs that the pipeline knew. */
+  changeNumber?: number
   /** Epoch ms after which the task must not be sent any more. */
   expiresAt?: number
 }

@@ -3,6 +3,9 @@ export const PIPELINE_QUEUE = 'pipeline'
 /** The queue of the job schedulers. */
 export const SCHEDULED_QUEUE = 'scheduled'
 
+/** The queue of questions to providers that deliver later than they answer. */
+export const RESULT_QUEUE = 'results'
+
 /** A channel's own queue: `channel.DINGTALK`. */
 export function channelQueue(channelType: string): string {
   return `channel.${channelType}`

@@ -22,7 +22,8 @@ export const channelTasks = mysqlTable(
     errorCode: asciiBin('error_code', { length: 32 }),
     resultMessage: varchar('result_message', { length: 500 }),
     thirdPartyResponse: text('third_party_response'),
-    providerMessageId: varchar('provider_message_id', { length: 128 }),
+    /** The provider's id; those of several calls joined by commas. */
+    providerMessageId: text('provider_message_id'),
     /** Raised each time the task gets a new job; part of the job's id, so that an old job never answers for a new one. */
     generation: int('generation').notNull().default(0),
     /** Who is sending right now; an outcome is recorded only by the holder. */
@@ -31,6 +32,8 @@ export const channelTasks = mysqlTable(
     leaseUntil: datetimeMs('lease_until'),
     /** JSON, one entry per attempt, for GET …/trace. */
     attempts: text('attempts'),
+    /** JSON of the adapter's own: how far a send has come that takes several provider calls. */
+    progress: text('progress'),
     createTime: stampedSeconds('create_time'),
     updateTime: stampedSeconds('update_time'),
     finishTime: datetimeSeconds('finish_time'),

@@ -17,7 +17,14 @@ export const datetimeMs = (name: string) => datetime(name, { mode: 'date', fsp: 
 /** DATETIME in whole seconds, in UTC; the driver rounds up from .5, so cut the milliseconds before writing. */
 export const datetimeSeconds = (name: string) => datetime(name, { mode: 'date' })
 
+/** CHAR of ASCII, for values that are always as long. */
+export const asciiFixed = customType<{ data: string; driverData: string; config: { length: number } }>({
+  dataType: (config) => `char(${config?.length ?? 64})`,
+})
+
 /** `create_time`, `update_time`: the database fills them in. */
 export const stampedSeconds = (name: string) => datetimeSeconds(name).notNull().default(sql`CURRENT_TIMESTAMP`)
+/** As `stampedSeconds`, with milliseconds. */
+export const stampedMs = (name: string) => datetimeMs(name).notNull().default(sql`CURRENT_TIMESTAMP(3)`)
 /** `id BIGINT AUTO_INCREMENT`. */
 export const autoId = () => bigintString('id').notNull().default(sql`DEFAULT`)

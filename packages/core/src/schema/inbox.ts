@@ -1,5 +1,5 @@
 import { index, mysqlTable, text, uniqueIndex, varchar } from 'drizzle-orm/mysql-core'
-import { asciiBin, autoId, bigintString, datetimeMs } from './columns.ts'
+import { asciiBin, autoId, bigintString, datetimeMs, stampedMs } from './columns.ts'
 
 /** The LOCAL channel: one row per reader and task. */
 export const inbox = mysqlTable(
@@ -15,7 +15,7 @@ export const inbox = mysqlTable(
     title: varchar('title', { length: 255 }),
     content: text('content').notNull(),
     readTime: datetimeMs('read_time'),
-    createTime: datetimeMs('create_time').notNull(),
+    createTime: stampedMs('create_time'),
   },
   (table) => [
     uniqueIndex('uk_delivery').on(table.taskId, table.userId),

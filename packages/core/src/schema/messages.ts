@@ -9,7 +9,17 @@ import {
   uniqueIndex,
   varchar,
 } from 'drizzle-orm/mysql-core'
-import { asciiBin, autoId, bigintString, datetimeMs, datetimeSeconds, jsonText, stampedSeconds } from './columns.ts'
+import {
+  asciiBin,
+  asciiFixed,
+  autoId,
+  bigintString,
+  datetimeMs,
+  datetimeSeconds,
+  jsonText,
+  stampedMs,
+  stampedSeconds,
+} from './columns.ts'
 
 /** One accepted message. Partitioned by month of `create_time` (the SQL migration says how; Drizzle does not know partitions). */
 export const messages = mysqlTable(
@@ -21,7 +31,7 @@ export const messages = mysqlTable(
     storeId: bigintString('store_id'),
     businessType: varchar('business_type', { length: 64 }).notNull(),
     businessData: jsonText('business_data').notNull(),
-    /** The text as it was sent, where the JSON type would change a number (more than 64 bits, 99.00); else NULL. */
+    /** The text as it was sent, where the JSON type would change it (business-data-columns.ts); else NULL. */
     businessDataText: mediumtext('business_data_text'),
     attributes: mediumtext('attributes'),
     targetChannels: varchar('target_channels', { length: 255 }),
@@ -34,7 +44,7 @@ export const messages = mysqlTable(
     priority: tinyint('priority').notNull().default(5),
     sendAt: datetimeMs('send_at'),
     expiresAt: datetimeMs('expires_at'),
-    acceptedAt: datetimeMs('accepted_at').notNull(),
+    acceptedAt: stampedMs('accepted_at'),
     /** The queue job that carries the message through the pipeline; the reconciler asks whether it still exists. */
     jobId: asciiBin('job_id', { length: 64 }),
     /** When the system must have acted on the message next; NULL once it is final. Served by ix_due for the reconciler. */
@@ -60,11 +70,11 @@ export const messageKeys = mysqlTable(
   {
     tenantId: bigintString('tenant_id').notNull(),
     messageId: asciiBin('message_id', { length: 64 }).notNull(),
-    createTime: stampedSeconds('create_time'),
+    createTime: datetimeSeconds('create_time').notNull(),
     /** SHA-256 over the canonical content, hex: the same id with the same content is a repeated call. */
-    contentHash: asciiBin('content_hash', { length: 64 }).notNull(),
+    contentHash: asciiFixed('content_hash', { length: 64 }).notNull(),
     /** The group commit that wrote the row: tells a writer which rows of its INSERT IGNORE were new. */
-    flushId: asciiBin('flush_id', { length: 36 }).notNull(),
+    flushId: asciiFixed('flush_id', { length: 36 }).notNull(),
   },
   (table) => [primaryKey({ columns: [table.tenantId, table.messageId] }), index('ix_create_time').on(table.createTime)],
 )

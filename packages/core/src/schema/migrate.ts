@@ -6,6 +6,8 @@ import { ensurePartitions } from './partitions.ts'
 
 const MIGRATIONS_FOLDER = fileURLToPath(new URL('./migrations', import.meta.url))
 const LOCK_NAME = 'message_center_migrate'
+/** A lock's name has at most 64 characters, and a database's may have as many. MySQL 9.7 has no MD5. */
+const LOCK = 'SHA2(CONCAT(DATABASE(), ?), 256)'
 const LOCK_TIMEOUT_SECONDS = 120
 
 /**
@@ -14,7 +16,7 @@ const LOCK_TIMEOUT_SECONDS = 120
  * @returns the partitions that were added
  */
 export async function migrateDatabase(connection: Connection): Promise<string[]> {
-  const [rows] = await connection.query<RowDataPacket[]>('SELECT GET_LOCK(CONCAT(DATABASE(), ?), ?) AS locked', [
+  const [rows] = await connection.query<RowDataPacket[]>(`SELECT GET_LOCK(${LOCK}, ?) AS locked`, [
     `.${LOCK_NAME}`,
     LOCK_TIMEOUT_SECONDS,
   ])
@@ -25,6 +27,6 @@ export async function migrateDatabase(connection: Connection): Promise<string[]>
     await migrate(drizzle(connection), { migrationsFolder: MIGRATIONS_FOLDER })
     return await ensurePartitions(connection)
   } finally {
-    await connection.query('SELECT RELEASE_LOCK(CONCAT(DATABASE(), ?))', [`.${LOCK_NAME}`])
+    await connection.query(`SELECT RELEASE_LOCK(${LOCK})`, [`.${LOCK_NAME}`])
   }
 }

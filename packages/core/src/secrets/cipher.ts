@@ -5,13 +5,21 @@ const ALGORITHM = 'aes-256-gcm'
 const IV_BYTES = 12 // NIST SP 800-38D, 5.2.1.1
 const TAG_BYTES = 16
 
+/** A value that cannot be decrypted: its key is unknown, or it was changed or moved. */
+export class CipherError extends Error {
+  override readonly name = 'CipherError'
+}
+
 /** Encrypts with the first key, decrypts with any; values name their key. */
 export interface Cipher {
   /** @param binding where the value belongs (table, tenant, row …): decrypting it elsewhere fails */
   encrypt(plain: string, binding: string): string
-  /** @throws Error where the key is unknown, or the value was changed or moved */
+  /** @throws CipherError */
   decrypt(value: string, binding: string): string
-  /** Id of the key that encrypted a value. */
+  /**
+   * Id of the key that encrypted a value.
+   * @throws CipherError
+   */
   keyIdOf(value: string): string
 }
 
@@ -33,16 +41,20 @@ export function createCipher(keys: readonly EncryptionKey[]): Cipher {
     decrypt(value, binding) {
       const kid = this.keyIdOf(value)
       const key = byId.get(kid)
-      if (!key) throw new Error(`CONFIG_ENCRYPTION_KEYS holds no key '${kid}'`)
+      if (!key) throw new CipherError(`CONFIG_ENCRYPTION_KEYS holds no key '${kid}'`)
       const raw = Buffer.from(value.slice(value.lastIndexOf('.') + 1), 'base64url')
-      const decipher = createDecipheriv(ALGORITHM, key, raw.subarray(0, IV_BYTES), { authTagLength: TAG_BYTES })
-        .setAAD(Buffer.from(binding))
-        .setAuthTag(raw.subarray(IV_BYTES, IV_BYTES + TAG_BYTES))
-      return Buffer.concat([decipher.update(raw.subarray(IV_BYTES + TAG_BYTES)), decipher.final()]).toString('utf8')
+      try {
+        const decipher = createDecipheriv(ALGORITHM, key, raw.subarray(0, IV_BYTES), { authTagLength: TAG_BYTES })
+          .setAAD(Buffer.from(binding))
+          .setAuthTag(raw.subarray(IV_BYTES, IV_BYTES + TAG_BYTES))
+        return Buffer.concat([decipher.update(raw.subarray(IV_BYTES + TAG_BYTES)), decipher.final()]).toString('utf8')
+      } catch (error) {
+        throw new CipherError('a value was changed, or belongs elsewhere', { cause: error })
+      }
     },
     keyIdOf(value) {
       const [version, kid] = value.split('.')
-      if (version !== 'v1' || !kid) throw new Error('not an encrypted value')
+      if (version !== 'v1' || !kid) throw new CipherError('not an encrypted value')
       return kid
     },
   }

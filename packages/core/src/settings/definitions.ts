@@ -31,6 +31,20 @@ export const SETTINGS = {
     scope: 'tenant',
     fallback: (env) => env.retryInitialDelayMs,
   },
+  apiRequestsPerMinute: {
+    schema: Type.Integer({ minimum: 1, maximum: 100_000_000 }),
+    description:
+      "Calls that one client (a token's `sub`) may make a minute at each API process; more are answered with 429",
+    scope: 'tenant',
+    fallback: () => 600_000,
+  },
+  sendingPaused: {
+    schema: Type.Boolean(),
+    description:
+      'true: nothing is sent. Messages are accepted and wait, each until its expiresAt; after false, sending goes on within 15 s',
+    scope: 'tenant',
+    fallback: () => false,
+  },
   retentionMonths: {
     schema: Type.Integer({ minimum: 1, maximum: 120 }),
     description: 'Months of messages kept',
@@ -50,6 +64,8 @@ export interface Settings {
   timeZone: string
   retryMax: number
   retryInitialDelayMs: number
+  sendingPaused: boolean
+  apiRequestsPerMinute: number
   retentionMonths: number
   logLevel: string
 }

@@ -1,3 +1,4 @@
+import { accessSync, constants } from 'node:fs'
 import { isIP } from 'node:net'
 
 /** A bad environment: `message` is one line that names the variable. */
@@ -24,8 +25,8 @@ const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
  */
 export function readEnv(variables: Variables = process.env) {
   const { text, list, integer, oneOf, url, required } = readers(variables)
-  const redisClusterNodes = list('REDIS_CLUSTER_NODES')
-  const redisSentinels = list('REDIS_SENTINELS')
+  const redisClusterNodes = nodes('REDIS_CLUSTER_NODES', list)
+  const redisSentinels = nodes('REDIS_SENTINELS', list)
   const redisElsewhere = redisClusterNodes.length > 0 || redisSentinels.length > 0
   if (redisSentinels.length > 0) required('REDIS_SENTINEL_NAME')
   if (!redisElsewhere) required('REDIS_URL')
@@ -45,7 +46,7 @@ export function readEnv(variables: Variables = process.env) {
     jwtJwksUrl: url('JWT_JWKS_URL', ['https:', 'http:']),
     jwtIssuer: text('JWT_ISSUER'),
     jwtAudience: text('JWT_AUDIENCE'),
-    encryptionKeys: encryptionKeys(required('CONFIG_ENCRYPTION_KEYS')),
+    encryptionKeys: readEncryptionKeys(variables),
     opsUser: text('OPS_USER'),
     opsPassword: text('OPS_PASSWORD'),
     metricsToken: text('METRICS_TOKEN'),
@@ -76,11 +77,21 @@ export function readEnv(variables: Variables = process.env) {
 export function readDatabaseEnv(variables: Variables = process.env) {
   const { text, oneOf, url, required } = readers(variables)
   required('DATABASE_URL')
+  const databaseUrl = url('DATABASE_URL', ['mysql:']) ?? ''
+  if (new URL(databaseUrl).pathname.length < 2) throw new EnvError('DATABASE_URL must end with the name of a database')
   return {
-    databaseUrl: url('DATABASE_URL', ['mysql:']) ?? '',
+    databaseUrl,
     databaseSsl: oneOf('DATABASE_SSL', ['off', 'required', 'verify'] as const, 'off'),
-    databaseSslCa: text('DATABASE_SSL_CA'),
+    databaseSslCa: readable('DATABASE_SSL_CA', text('DATABASE_SSL_CA')),
   }
+}
+
+/**
+ * The part that `npm run rotate-keys` needs besides the database.
+ * @throws EnvError
+ */
+export function readEncryptionKeys(variables: Variables = process.env): EncryptionKey[] {
+  return encryptionKeys(readers(variables).required('CONFIG_ENCRYPTION_KEYS'))
 }
 
 /**
@@ -139,19 +150,35 @@ function readers(variables: Variables) {
 
 function encryptionKeys(value: string): EncryptionKey[] {
   const keys = value.split(',').map((entry) => {
-    const [kid, encoded] = entry.trim().split(':')
-    const key = Buffer.from(encoded ?? '', 'base64')
-    if (!kid || !/^[A-Za-z0-9_-]{1,32}$/.test(kid) || key.length !== 32) {
+    const [kid = '', encoded = '', ...rest] = entry.trim().split(':')
+    if (!/^[A-Za-z0-9_-]{1,32}$/.test(kid) || !/^[A-Za-z0-9+/]{43}=$/.test(encoded) || rest.length > 0) {
       throw new EnvError(
         'CONFIG_ENCRYPTION_KEYS must be kid:base64 of 32 bytes, comma-separated (openssl rand -base64 32)',
       )
     }
-    return { kid, key }
+    return { kid, key: Buffer.from(encoded, 'base64') }
   })
   if (new Set(keys.map(({ kid }) => kid)).size !== keys.length) {
     throw new EnvError('CONFIG_ENCRYPTION_KEYS names a key id twice')
   }
   return keys
+}
+
+function readable(name: string, file: string | undefined): string | undefined {
+  if (file === undefined) return undefined
+  try {
+    accessSync(file, constants.R_OK)
+  } catch (error) {
+    throw new EnvError(`${name} names a file that cannot be read: ${file}`, { cause: error })
+  }
+  return file
+}
+
+function nodes(name: string, list: (name: string) => string[]): string[] {
+  const entries = list(name)
+  const wrong = entries.find((node) => !/^(?:\[[^\]]+\]|[^:\s]+):\d{1,5}$/.test(node))
+  if (wrong) throw new EnvError(`${name} must be host:port, comma-separated, not '${wrong}'`)
+  return entries
 }
 
 function timeZone(value: string): string {
@@ -164,10 +191,10 @@ function timeZone(value: string): string {
 }
 
 function cidr(value: string): string {
-  const [address = '', bits] = value.split('/')
+  const [address = '', bits, ...rest] = value.split('/')
   const family = isIP(address)
   const max = family === 6 ? 128 : 32
-  if (family === 0 || (bits !== undefined && !(Number(bits) >= 0 && Number(bits) <= max))) {
+  if (family === 0 || rest.length > 0 || !(bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= max))) {
     throw new EnvError(`CALLBACK_ALLOW_CIDRS must be address ranges such as 10.0.0.0/8, not '${value}'`)
   }
   return value

@@ -19,9 +19,11 @@ async function main(): Promise<boolean> {
   if ('running' in locked) throw new Error(`npm start is just coming up (${describeRun(locked.running)})`)
   try {
     const services = await step('MySQL', (progress) => startServices({ dataDir, progress, only: ['mysql'] }))
-    const migrated = await migrateDatabase(services.databaseUrl)
-    await services.stop()
-    return migrated
+    try {
+      return await migrateDatabase(services.databaseUrl)
+    } finally {
+      await services.stop()
+    }
   } finally {
     locked.lock.release()
   }

@@ -155,11 +155,10 @@ function demoToken(secret: string): string {
 
 async function sendFirstMessage(apiUrl: string, token: string): Promise<void> {
   const api = createApiClient(apiUrl, token)
-  await step(
-    'Demo tenant',
-    () => seedDemo(api),
-    ({ configs, templates }) => `${configs} channel configs and ${templates} templates made, the others were there`,
-  )
+  await step('Demo tenant', () => seedDemo(api), {
+    summary: ({ configs, templates }) =>
+      `${configs} channel configs and ${templates} templates made, the others were there`,
+  })
   await step('Demo message', async (note) => {
     for (const line of describeMessage(await sendDemoMessage(api))) note(line)
   })

@@ -65,9 +65,14 @@ async function runTests(folder: TestDataDir, args: string[]): Promise<TestCount>
       startServices({ dataDir: folder.path, progress, keepData: false }),
     )
     const env = { ...ENV, DATABASE_URL: services.databaseUrl, REDIS_URL: services.redisUrl }
-    const count = await step('Tests (vitest)', () => runVitest(folder, args, env))
-    await services.stop()
-    return count
+    try {
+      return await step('Tests (vitest)', () => runVitest(folder, args, env), {
+        summary: ({ passed, failed }) => `${passed} passed, ${failed} failed`,
+        succeeded: ({ failed }) => failed === 0,
+      })
+    } finally {
+      await services.stop()
+    }
   } catch (error) {
     say(error instanceof Error ? error.message : String(error))
     return { passed: 0, failed: 1 }

@@ -12,6 +12,13 @@ import { dataDir } from './workspace.ts'
 
 export type MysqlServer = PrivateServer
 
+export interface MysqlOptions {
+  dir: string
+  port?: number
+  /** Further options of the server: `--require-secure-transport=ON` … */
+  serverOptions?: string[]
+}
+
 const USER = 'message_center'
 const DATABASE = 'message_center'
 
@@ -21,7 +28,7 @@ const DATABASE = 'message_center'
  * `message_center`, which the migration creates.
  * @throws Error when the machine has none, or with the end of its log when it does not come up
  */
-export async function startMysql({ dir, port }: { dir: string; port?: number }): Promise<MysqlServer> {
+export async function startMysql({ dir, port, serverOptions = [] }: MysqlOptions): Promise<MysqlServer> {
   const found = await findMysql()
   if (found === undefined) throw new Error('no mysqld or mariadbd on this machine')
   mkdirSync(dir, { recursive: true, mode: 0o700 })
@@ -40,6 +47,7 @@ export async function startMysql({ dir, port }: { dir: string; port?: number }):
     args: (listenOn: number) => [
       ...commonArguments(binaries, dataFolder, found.server),
       ...serverArguments(listenOn, initFile),
+      ...serverOptions,
     ],
     url: (listenOn: number) => `mysql://${USER}:${password}@127.0.0.1:${listenOn}/${DATABASE}`,
     answers: mysqlAnswers,
@@ -54,11 +62,10 @@ async function initialise(binaries: MysqlBinaries, dataFolder: string, log: stri
   rmSync(draft, { recursive: true, force: true })
   mkdirSync(draft, { mode: 0o700 })
   const common = commonArguments(binaries, draft, original)
+  // --force: also where the machine cannot look up its own name.
+  const installerArguments = ['--force', '--skip-test-db', `--auth-root-socket-user=${userInfo().username}`]
   const order = binaries.installer
-    ? {
-        command: binaries.installer,
-        args: [...common, '--skip-test-db', `--auth-root-socket-user=${userInfo().username}`],
-      }
+    ? { command: binaries.installer, args: [...common, ...installerArguments] }
     : { command: binaries.server, args: [...common, '--initialize-insecure'] }
   const { code, signal } = await runGuarded({ name: 'MySQL initialisation', log, ...order })
   if (code !== 0) {

@@ -76,17 +76,16 @@ export async function provideServers(
   wanted: ServiceKind[] = ['mysql', 'redis'],
 ): Promise<{ usable: ServiceKind[]; missing: ServiceKind[] }> {
   let missing = await missingServers(wanted)
-  let reason: string | undefined
   if (missing.length > 0 && canUseApt()) {
     try {
       await installWithApt(missing, progress)
       missing = await missingServers(wanted)
     } catch (error) {
-      reason = error instanceof Error ? error.message : String(error)
-      progress(reason)
+      // Docker may still help.
+      progress(error instanceof Error ? error.message : String(error))
     }
   }
-  if (missing.length > 0 && !(await dockerAnswers())) throw new Error(installAdvice(missing, reason))
+  if (missing.length > 0 && !(await dockerAnswers())) throw new Error(installAdvice(missing))
   return { usable: wanted.filter((kind) => !missing.includes(kind)), missing }
 }
 

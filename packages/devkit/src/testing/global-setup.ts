@@ -1,5 +1,6 @@
 import type { TestProject } from 'vitest/node'
 import { startServices } from '../services/services.ts'
+import { dataDir } from '../services/workspace.ts'
 import { createTestDataDir } from './test-data-dir.ts'
 
 declare module 'vitest' {
@@ -15,15 +16,16 @@ declare module 'vitest' {
  * `inject('redisUrl')` or the environment.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const folder = createTestDataDir()
+  const given = process.env.DATABASE_URL && process.env.REDIS_URL
+  const folder = given ? undefined : createTestDataDir()
   const progress = (line: string) => process.stdout.write(`${line}\n`)
-  const services = await startServices({ dataDir: folder.path, progress, keepData: false })
+  const services = await startServices({ dataDir: folder?.path ?? dataDir, progress, keepData: false })
   process.env.DATABASE_URL = services.databaseUrl
   process.env.REDIS_URL = services.redisUrl
   project.provide('databaseUrl', services.databaseUrl)
   project.provide('redisUrl', services.redisUrl)
   return async () => {
     await services.stop()
-    folder.remove()
+    folder?.remove()
   }
 }

@@ -27,7 +27,8 @@ export interface TestSystem {
   caller(claims?: Partial<TokenClaims>): ApiCaller
   /** A token of tenant 1's admin and sender; `claims` replace its own. */
   token(claims?: Partial<TokenClaims>): string
-  startApi(variables?: Record<string, string>): Promise<AppProcess>
+  /** @param readyPath what answers 200 once it may be used; `/health/ready` without it */
+  startApi(variables?: Record<string, string>, readyPath?: string): Promise<AppProcess>
   startWorker(variables?: Record<string, string>): Promise<AppProcess>
   stop(): Promise<void>
 }
@@ -56,14 +57,19 @@ export async function startTestSystem(options: TestSystemOptions): Promise<TestS
   const apis: AppProcess[] = []
   const workers: AppProcess[] = []
 
-  async function start(kind: 'api' | 'worker', list: AppProcess[], extra: Record<string, string>): Promise<AppProcess> {
+  async function start(
+    kind: 'api' | 'worker',
+    list: AppProcess[],
+    extra: Record<string, string>,
+    readyPath = '/health/ready',
+  ): Promise<AppProcess> {
     const port = await freePort()
     const url = `http://127.0.0.1:${port}`
     const app = await startApp({
       name: `${kind} ${list.length + 1}`,
       script: `apps/${kind}/src/main.ts`,
       env: { ...variables, [kind === 'api' ? 'PORT' : 'WORKER_METRICS_PORT']: String(port), ...extra },
-      readyUrl: `${url}/health/ready`,
+      readyUrl: `${url}${readyPath}`,
       log: `${logs}/${kind}-${port}.log`,
     })
     const started = { ...app, url }
@@ -71,7 +77,7 @@ export async function startTestSystem(options: TestSystemOptions): Promise<TestS
     return started
   }
 
-  const startApi = (extra = {}) => start('api', apis, extra)
+  const startApi = (extra = {}, readyPath?: string) => start('api', apis, extra, readyPath)
   const startWorker = (extra = {}) => start('worker', workers, extra)
   const { apis: apiCount = 1, workers: workerCount = 1 } = options
   await Promise.all([

@@ -1,4 +1,4 @@
-import type { Recipients } from '@message-center/core/channels/adapter.ts'
+import { reachNobody, recipientsOf } from '@message-center/core/channels/recipients.ts'
 import type { ChannelRegistry } from '@message-center/core/channels/registry.ts'
 import type { CandidateConfig } from '@message-center/core/configs/candidates.ts'
 import { openSettings } from '@message-center/core/configs/channel-config-secrets.ts'
@@ -68,14 +68,14 @@ function renderChannel(
       return
     }
     const settings = lazily(() => openSettings(deps.cipher, channel.config as CandidateConfig))
-    const given = givenRecipients(context)
+    const given = recipientsOf(context.message.attributes.to)
     channel.recipients =
       adapter.resolveRecipients?.(
         settings(),
         given,
         (text) => renderTemplate(parseTemplate('TEXT', text), data).renderedContent,
       ) ?? given
-    if (adapter.requiresRecipients?.(settings()) && isEmpty(channel.recipients)) {
+    if (adapter.requiresRecipients?.(settings()) && reachNobody(channel.recipients)) {
       context.drop(
         channel.channelType,
         'NO_RECIPIENT',
@@ -87,15 +87,6 @@ function renderChannel(
     else if (error instanceof TemplateError) context.drop(channel.channelType, 'TEMPLATE_RENDER_FAILED', error.message)
     else throw error
   }
-}
-
-function givenRecipients({ message }: MessageContext): Recipients {
-  const { userIds = [], mobiles = [], all = false } = message.attributes.to ?? {}
-  return { userIds: [...new Set(userIds)], mobiles: [...new Set(mobiles)], all }
-}
-
-function isEmpty({ userIds, mobiles, all }: Recipients): boolean {
-  return !all && userIds.length === 0 && mobiles.length === 0
 }
 
 /** Decrypting costs; most adapters never ask. */

@@ -1,6 +1,7 @@
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, describe, expect, inject, test } from 'vitest'
 import { compileValidator } from '../../contracts/validator.ts'
 import type { SendInput, SendTools } from '../adapter.ts'
+import { createTestTokens } from '../adapter-test-kit.ts'
 import { createProviderFetch } from '../http.ts'
 import { type CannedAnswer, startRecordingServer } from '../recording-server.ts'
 import { createDingtalkAdapter } from './index.ts'
@@ -11,6 +12,10 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
 })
 
+// A robot needs no access token: nothing is fetched here.
+const { tokens, close } = createTestTokens(inject('redisUrl'))
+afterAll(close)
+
 const NOBODY = { userIds: [], mobiles: [], all: false }
 const noLog = (): void => {}
 
@@ -19,7 +24,7 @@ async function setUp(answer: (index: number) => CannedAnswer = () => ({ body: { 
   const { fetch, close } = createProviderFetch({ timeoutMs: 20_000 })
   cleanups.push(server.close, close)
   const baseUrl = `${server.origin}/dingtalk/`
-  const adapter = createDingtalkAdapter({ baseUrl, apiBaseUrl: baseUrl })
+  const adapter = createDingtalkAdapter({ baseUrl, apiBaseUrl: baseUrl, tokens })
   const logger = { debug: noLog, info: noLog, warn: noLog, error: noLog }
   const tools: SendTools = { fetch, signal: new AbortController().signal, logger }
   const send = (input: Partial<SendInput>) =>
@@ -74,12 +79,6 @@ describe('send', () => {
       recipients: { ...NOBODY, mobiles: ['138'] },
     })
     expect(outcome.detail).toBe('not mentioned: 1 mobiles (a link cannot)')
-  })
-
-  test('mode app says that it is missing', async () => {
-    const { send } = await setUp()
-    const config = { mode: 'app', appKey: 'k', appSecret: 's', agentId: '1' }
-    await expect(send({ config })).rejects.toMatchObject({ errorClass: 'PERMANENT', code: 'MODE_NOT_SUPPORTED' })
   })
 
   test('a stored webhook that is no longer allowed is not called', async () => {
@@ -156,9 +155,9 @@ describe('the size of the body', () => {
 describe('payloads', () => {
   test('shows what would be sent; too long is an error', async () => {
     const { adapter } = await setUp()
-    expect(adapter.payloads?.('TEXT', 'hi', NOBODY)).toEqual({
-      robot: { msgtype: 'text', text: { content: 'hi' } },
-    })
+    const text = { msgtype: 'text', text: { content: 'hi' } }
+    expect(adapter.payloads?.('TEXT', 'hi', NOBODY)).toEqual({ robot: text, app: text })
+    expect(Object.keys(adapter.payloads?.('TEXT', 'x'.repeat(3000), NOBODY) ?? {})).toEqual(['robot'])
     expect(() => adapter.payloads?.('TEXT', 'x'.repeat(20_000), NOBODY)).toThrow(
       expect.objectContaining({ code: 'CONTENT_TOO_LONG' }),
     )
@@ -169,6 +168,7 @@ describe('config', () => {
   const adapter = createDingtalkAdapter({
     baseUrl: 'http://127.0.0.1:4010/dingtalk',
     apiBaseUrl: 'http://127.0.0.1:4010',
+    tokens,
   })
   const shape = compileValidator(adapter.configSchema)
   const robot = { mode: 'robot', accessToken: 'abc' }

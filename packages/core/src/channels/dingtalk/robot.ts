@@ -47,8 +47,9 @@ export function createRobotMode(baseUrl: string) {
           url: callUrl(config, endpoint, timestampMs),
           body: { ...payload, msgUuid: idempotencyKey },
         })
-      let answer = await post(Date.now())
-      if (config.secret !== undefined && isInvalidTimestamp(answer)) answer = await post(providerTime(answer))
+      const signedAt = Date.now()
+      let answer = await post(signedAt)
+      if (config.secret !== undefined && isInvalidTimestamp(answer, signedAt)) answer = await post(providerTime(answer))
       const response = readRobotAnswer(answer, secretsOf(config))
       return notes.length === 0 ? { response } : { response, detail: notes.join('; ') }
     },

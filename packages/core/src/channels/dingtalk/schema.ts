@@ -39,6 +39,13 @@ export const AppConfig = Type.Object(
     agentId: Type.Union([Type.String({ pattern: '^[0-9]{1,20}$' }), Type.Integer({ minimum: 1 })], {
       description: 'AgentId of the app',
     }),
+    queryResult: Type.Optional(
+      Type.Boolean({
+        default: true,
+        description:
+          'Ask DingTalk some seconds later who was not reached, and say so in the task; costs one API call per 100 recipients',
+      }),
+    ),
     overflow: Type.Optional(Overflow),
   },
   { additionalProperties: false, title: 'DingTalk app' },
@@ -79,4 +86,26 @@ interface ButtonCard {
   /** "0" = stacked, "1" = side by side. */
   btnOrientation: '0' | '1'
   btns: { title: string; actionURL: string }[]
+}
+
+/** `msg` of a work notification: at most 2048 bytes. Like the robot's payloads, but in snake case. */
+export type WorkNotice =
+  | { msgtype: 'text'; text: { content: string } }
+  | { msgtype: 'markdown'; markdown: { title: string; text: string } }
+  | { msgtype: 'link'; link: { title: string; text: string; messageUrl: string; picUrl: string } }
+  | { msgtype: 'action_card'; action_card: SingleActionCard | ButtonActionCard }
+
+interface SingleActionCard {
+  title: string
+  markdown: string
+  single_title: string
+  single_url: string
+}
+
+interface ButtonActionCard {
+  title: string
+  markdown: string
+  /** "0" = stacked, "1" = side by side. */
+  btn_orientation: '0' | '1'
+  btn_json_list: { title: string; action_url: string }[]
 }

@@ -52,6 +52,13 @@ export function createLocalAdapter({ pool }: { pool: Pool }): ChannelAdapter {
       )
       return { response: { readers: readers.length, written: result.affectedRows } }
     },
+    async recall({ task }) {
+      const [result] = await pool.query<ResultSetHeader>('DELETE FROM msg_inbox WHERE task_id = ? AND tenant_id = ?', [
+        task.taskId,
+        task.tenantId,
+      ])
+      return result.affectedRows > 0 ? { recalled: true } : { recalled: false, reason: 'no inbox holds it any more' }
+    },
   }
 }
 

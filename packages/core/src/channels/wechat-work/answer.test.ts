@@ -1,7 +1,15 @@
 import { describe, expect, test } from 'vitest'
 import { ChannelError } from '../channel-error.ts'
 import type { JsonAnswer } from '../http.ts'
-import { ROBOT_CODES, readRobotAnswer, withoutHint } from './answer.ts'
+import {
+  APP_CODES,
+  ROBOT_CODES,
+  readAppAnswer,
+  readRobotAnswer,
+  readTokenAnswer,
+  TOKEN_CODES,
+  withoutHint,
+} from './answer.ts'
 
 function answerOf(body: unknown, status = 200): JsonAnswer {
   if (typeof body === 'string') return { status, headers: {}, text: body }
@@ -9,8 +17,12 @@ function answerOf(body: unknown, status = 200): JsonAnswer {
 }
 
 function faultOf(answer: JsonAnswer, secrets: string[] = []): ChannelError {
+  return thrownBy(() => readRobotAnswer(answer, secrets))
+}
+
+function thrownBy(read: () => unknown): ChannelError {
   try {
-    readRobotAnswer(answer, secrets)
+    read()
   } catch (error) {
     if (error instanceof ChannelError) return error
     throw error
@@ -82,5 +94,48 @@ describe('errmsg', () => {
     const { message, response } = faultOf(answerOf({ errcode: 93000, errmsg: `bad ${key} at /send?key=abc` }), [key])
     expect(message).toBe('bad ****** at /send?key=******')
     expect(response).not.toContain(key)
+  })
+})
+
+describe('codes of an app', () => {
+  const appFaultOf = (body: unknown): ChannelError => thrownBy(() => readAppAnswer(answerOf(body), []))
+  const tokenFaultOf = (body: unknown): ChannelError => thrownBy(() => readTokenAnswer(answerOf(body), []))
+  const EXPIRED = [40001, 40014, 42001]
+  const FINAL = [
+    41001, 60020, 60011, 50002, 48002, 301002, 81013, 82001, 40003, 40031, 40032, 46004, 60111, 82002, 82003, 40056,
+    41011, 50003, 40008, 40035, 40058, 40063, 41016, 41033, 44004, 45002, 45008, 40013, 40091, 48004,
+  ]
+
+  test('-1 is TRANSIENT', () => {
+    expect(appFaultOf({ errcode: -1 })).toMatchObject({ errorClass: 'TRANSIENT', code: '-1' })
+  })
+  test.each(EXPIRED)('%i is TOKEN_EXPIRED', (errcode) => {
+    expect(appFaultOf({ errcode })).toMatchObject({ errorClass: 'TOKEN_EXPIRED', code: `${errcode}` })
+  })
+  test.each(RATE_LIMITED_SECONDS)('%i is RATE_LIMITED for %i s', (errcode, seconds) => {
+    expect(appFaultOf({ errcode })).toMatchObject({ errorClass: 'RATE_LIMITED', retryAfterMs: seconds * 1000 })
+  })
+  test.each(FINAL)('%i is PERMANENT', (errcode) => {
+    expect(appFaultOf({ errcode })).toMatchObject({ errorClass: 'PERMANENT', code: `${errcode}` })
+  })
+  test('the table holds nothing else', () => {
+    const listed = [-1, ...EXPIRED, ...RATE_LIMITED_SECONDS.map(([code]) => code), ...FINAL]
+    expect(Object.keys(APP_CODES).map(Number).sort()).toEqual(listed.sort())
+    expect(Object.keys(TOKEN_CODES)).toEqual(Object.keys(APP_CODES))
+  })
+  test.each([40001, 40013, 40091])('gettoken: %i is PERMANENT', (errcode) => {
+    expect(tokenFaultOf({ errcode })).toMatchObject({ errorClass: 'PERMANENT', code: `${errcode}` })
+  })
+
+  test('a limit of an hour or a day lasts longer', () => {
+    expect(appFaultOf({ errcode: 45009, errmsg: 'api freq out of limit of an hour' }).retryAfterMs).toBe(3_600_000)
+    const untilMidnight = appFaultOf({ errcode: 45009, errmsg: 'api daily quota reached' }).retryAfterMs ?? 0
+    const midnight = new Date(Date.now() + untilMidnight).toLocaleTimeString('en-GB', {
+      timeZone: 'Asia/Shanghai',
+      timeStyle: 'short',
+    })
+    expect(['00:00', '23:59']).toContain(midnight)
+    const hint = 'api freq out of limit, hint: [1 hour], from ip: 1.2.3.4'
+    expect(appFaultOf({ errcode: 45009, errmsg: hint }).retryAfterMs).toBe(60_000)
   })
 })

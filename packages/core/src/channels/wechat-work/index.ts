@@ -1,12 +1,16 @@
 import { MESSAGE_TYPES } from '../../contracts/content.ts'
+import type { AccessTokens } from '../access-tokens.ts'
 import { type ChannelAdapter, defineChannelAdapter } from '../adapter.ts'
-import { ChannelError } from '../channel-error.ts'
+import { modePayloads } from '../mode-payloads.ts'
+import { createAppMode } from './app.ts'
+import { createAppApi } from './app-api.ts'
 import { createRobotMode } from './robot.ts'
 import { type WechatWorkConfig as Config, WechatWorkConfig } from './schema.ts'
 
 export interface WechatWorkOptions {
   /** `WECHAT_WORK_BASE_URL`; may have a path prefix. */
   baseUrl: string
+  tokens: AccessTokens
 }
 
 /**
@@ -15,6 +19,7 @@ export interface WechatWorkOptions {
  */
 export function createWechatWorkAdapter(options: WechatWorkOptions): ChannelAdapter {
   const robot = createRobotMode(options.baseUrl)
+  const app = createAppMode(createAppApi(options))
   return defineChannelAdapter({
     type: 'WECHAT_WORK',
     displayName: '企业微信',
@@ -24,15 +29,20 @@ export function createWechatWorkAdapter(options: WechatWorkOptions): ChannelAdap
     rateLimit: { count: 20, window: 1, unit: 'MINUTE' },
     checkConfig: (config) => (config.mode === 'robot' ? robot.checkConfig(config) : []),
     requiresRecipients: (config) => config.mode === 'app',
-    payloads: (type, content, recipients) => ({ robot: robot.payload(type, content, recipients) }),
+    payloads: (type, content, recipients) =>
+      modePayloads({
+        robot: () => robot.payload(type, content, recipients),
+        app: () => app.payload(type, content),
+      }),
     async send(input, tools) {
-      // The caller has checked it against configSchema.
+      // The caller has checked it against configSchema; so for the call below.
       const config = input.config as Config
-      if (config.mode === 'robot') return robot.send(config, input, tools)
-      throw new ChannelError('PERMANENT', {
-        code: 'MODE_NOT_SUPPORTED',
-        message: 'mode app is not available yet; use mode robot',
-      })
+      return config.mode === 'robot' ? robot.send(config, input, tools) : app.send(config, input, tools)
+    },
+    async recall(sent, tools) {
+      const config = sent.config as Config
+      if (config.mode === 'app') return app.recall(config, sent, tools)
+      return { recalled: false, reason: 'what a robot has sent cannot be recalled' }
     },
   })
 }

@@ -35,6 +35,15 @@ export const AppConfig = Type.Object(
     agentId: Type.Union([Type.String({ pattern: '^[0-9]{1,20}$' }), Type.Integer({ minimum: 1 })], {
       description: 'AgentId of the app',
     }),
+    duplicateCheckSeconds: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 14_400,
+        default: 600,
+        description:
+          'WeCom drops the same content to the same people within this time, so that a retry never doubles a message; 0 = off, for messages that repeat on purpose',
+      }),
+    ),
     overflow: Type.Optional(Overflow),
   },
   { additionalProperties: false, title: 'WeCom app' },
@@ -56,6 +65,14 @@ export type RobotPayload =
   | { msgtype: 'news'; news: { articles: Article[] } }
   | { msgtype: 'template_card'; template_card: TextNotice }
 
+/** What a content becomes in the body of `POST /cgi-bin/message/send`; the recipients and the agent come beside it. */
+export type AppPayload =
+  | { msgtype: 'text'; text: { content: string } }
+  | { msgtype: 'markdown'; markdown: { content: string } }
+  | { msgtype: 'news'; news: { articles: Article[] } }
+  | { msgtype: 'textcard'; textcard: { title: string; description: string; url: string; btntxt: string } }
+  | { msgtype: 'template_card'; template_card: TextNotice }
+
 interface Article {
   title: string
   description: string
@@ -63,7 +80,7 @@ interface Article {
   picurl?: string
 }
 
-interface TextNotice {
+export interface TextNotice {
   card_type: 'text_notice'
   main_title: { title: string }
   /** Plain text. */

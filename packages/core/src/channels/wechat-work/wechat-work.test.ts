@@ -1,6 +1,7 @@
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, describe, expect, inject, test } from 'vitest'
 import { compileValidator } from '../../contracts/validator.ts'
 import type { SendInput, SendTools } from '../adapter.ts'
+import { createTestTokens } from '../adapter-test-kit.ts'
 import { createProviderFetch } from '../http.ts'
 import { type CannedAnswer, startRecordingServer } from '../recording-server.ts'
 import { createWechatWorkAdapter } from './index.ts'
@@ -10,6 +11,10 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
 })
 
+// A robot needs no access token: nothing is fetched here.
+const { tokens, close } = createTestTokens(inject('redisUrl'))
+afterAll(close)
+
 const NOBODY = { userIds: [], mobiles: [], all: false }
 const noLog = (): void => {}
 
@@ -17,7 +22,7 @@ async function setUp(answer: CannedAnswer = { body: { errcode: 0, errmsg: 'ok' }
   const server = await startRecordingServer(() => answer)
   const { fetch, close } = createProviderFetch({ timeoutMs: 20_000 })
   cleanups.push(server.close, close)
-  const adapter = createWechatWorkAdapter({ baseUrl: `${server.origin}/wecom` })
+  const adapter = createWechatWorkAdapter({ baseUrl: `${server.origin}/wecom`, tokens })
   const logger = { debug: noLog, info: noLog, warn: noLog, error: noLog }
   const tools: SendTools = { fetch, signal: new AbortController().signal, logger }
   const send = (input: Partial<SendInput>) =>
@@ -81,12 +86,6 @@ describe('send', () => {
     })
   })
 
-  test('mode app says that it is missing', async () => {
-    const { send } = await setUp()
-    const config = { mode: 'app', corpId: 'c', corpSecret: 's', agentId: 1 }
-    await expect(send({ config })).rejects.toMatchObject({ errorClass: 'PERMANENT', code: 'MODE_NOT_SUPPORTED' })
-  })
-
   test('a stored webhook that is no longer allowed is not called', async () => {
     const { server, send } = await setUp()
     const config = { mode: 'robot', webhook: `${server.origin}/cgi-bin/webhook/send?key=k` }
@@ -97,11 +96,13 @@ describe('send', () => {
 
 test('payloads shows what would be sent', async () => {
   const { adapter } = await setUp()
-  expect(adapter.payloads?.('TEXT', 'hi', NOBODY)).toEqual({ robot: { msgtype: 'text', text: { content: 'hi' } } })
+  const text = { msgtype: 'text', text: { content: 'hi' } }
+  expect(adapter.payloads?.('TEXT', 'hi', NOBODY)).toEqual({ robot: text, app: text })
+  expect(Object.keys(adapter.payloads?.('MARKDOWN', { text: 'x'.repeat(3000) }, NOBODY) ?? {})).toEqual(['robot'])
 })
 
 describe('config', () => {
-  const adapter = createWechatWorkAdapter({ baseUrl: 'http://127.0.0.1:4010/wecom/' })
+  const adapter = createWechatWorkAdapter({ baseUrl: 'http://127.0.0.1:4010/wecom/', tokens })
   const shape = compileValidator(adapter.configSchema)
   const robot = { mode: 'robot', key: 'abc' }
   const app = { mode: 'app', corpId: 'c', corpSecret: 's', agentId: 1000002 }

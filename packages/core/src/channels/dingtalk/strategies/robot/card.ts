@@ -1,6 +1,6 @@
 import type { Strategy } from '../../../adapter.ts'
 import { notMentioned } from '../../../mention-notes.ts'
-import { withHeading } from './heading.ts'
+import { withHeading } from '../heading.ts'
 import { mentionsOf, withMarkers } from './mentions.ts'
 import type { RobotMessage } from './message.ts'
 

@@ -1,6 +1,6 @@
 import type { Strategy } from '../../../adapter.ts'
 import { titleFromText } from '../../../markdown-title.ts'
-import { withHeading } from './heading.ts'
+import { withHeading } from '../heading.ts'
 import { mentionsOf, withMarkers } from './mentions.ts'
 import type { RobotMessage } from './message.ts'
 

@@ -1,7 +1,7 @@
 import type { Recipients, Strategy } from '../../../adapter.ts'
-import { beginsWithTitle, oneLine } from '../../../markdown-title.ts'
 import { notMentioned } from '../../../mention-notes.ts'
-import { fitText, type Overflow } from '../../../truncate.ts'
+import type { Overflow } from '../../../truncate.ts'
+import { markdownContent } from '../markdown-content.ts'
 import type { RobotMessage } from './message.ts'
 
 /** Bytes of `markdown.content`; more is error 40058. */
@@ -12,21 +12,17 @@ export const markdownStrategy =
   (content, recipients) =>
     markdownMessage({ ...content, footer: '' }, recipients, overflow)
 
-/** A markdown message: title (WeCom has no field for it), text, footer, mentions. Only the text is ever cut. */
+/** A markdown message: title, text, footer, mentions. */
 export function markdownMessage(
-  parts: { title?: string; text: string; footer: string },
+  { footer, ...parts }: { title?: string; text: string; footer: string },
   recipients: Recipients,
   overflow: Overflow,
 ): RobotMessage {
-  const { title, footer } = parts
-  const head = title === undefined || beginsWithTitle(parts.text, title) ? '' : `**${oneLine(title)}**\n`
   // `<@id>` is all the mentioning that markdown has.
   const mentions = recipients.userIds.map((id) => `<@${id}>`).join(' ')
-  const tail = footer + (mentions && `\n\n${mentions}`)
-  const size = (text: string): number => Buffer.byteLength(head + text + tail)
-  const text = fitText(parts.text, { field: 'markdown.content', maxBytes: MAX_BYTES, size }, overflow)
+  const content = markdownContent({ ...parts, tail: footer + (mentions && `\n\n${mentions}`) }, MAX_BYTES, overflow)
   return {
-    payload: { msgtype: 'markdown', markdown: { content: head + text + tail } },
+    payload: { msgtype: 'markdown', markdown: { content } },
     notes: notMentioned('markdown', { ...recipients, userIds: [] }),
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { hasMarkdown } from './has-markdown.ts'
+import { hasMarkdown } from '../has-markdown.ts'
 import { robotMessage } from './index.ts'
 
 const NOBODY = { userIds: [], mobiles: [], all: false }

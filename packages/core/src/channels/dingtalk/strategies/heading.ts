@@ -1,4 +1,4 @@
-import { beginsWithTitle, oneLine } from '../../../markdown-title.ts'
+import { beginsWithTitle, oneLine } from '../../markdown-title.ts'
 
 /** DingTalk shows a title only in the chat list, so the body has to bring it too. */
 export function withHeading(title: string, text: string): string {

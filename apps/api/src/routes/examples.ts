@@ -1,0 +1,118 @@
+import type { TSchema } from 'typebox'
+
+/** A body's schema with examples, which Swagger UI offers. They run as they are against the demo tenant of `npm start`. */
+export function withExamples<Schema extends TSchema>(schema: Schema, examples: readonly unknown[]): Schema {
+  return { ...schema, examples }
+}
+
+const ORDER = {
+  orderNo: 'SO20250101-0002',
+  amount: '99.00',
+  buyer: { userId: 'lisi', name: '李四' },
+  items: [{ name: '白茶 100g', quantity: 3 }],
+}
+
+export const MESSAGE_EXAMPLES = [
+  { businessType: 'ORDER_CREATED', businessData: ORDER },
+  {
+    businessType: 'ORDER_CREATED',
+    businessData: ORDER,
+    targetChannels: ['LOCAL'],
+    attributes: { to: { userIds: ['zhangsan', 'lisi'] }, priority: 0 },
+  },
+]
+
+export const BATCH_EXAMPLES = [[MESSAGE_EXAMPLES[0], { businessType: 'ORDER_CREATED', businessData: ORDER }]]
+
+export const CHANNEL_CONFIG_EXAMPLES = [
+  {
+    channelType: 'DINGTALK',
+    channelName: '仓库钉钉群机器人',
+    storeId: '7',
+    configJson: { mode: 'robot', accessToken: 'example-dingtalk-robot', secret: 'SECexample0123456789' },
+    rateLimitCount: 20,
+    rateLimitWindow: 1,
+    rateLimitUnit: 'MINUTE',
+    overflowPolicy: 'DEFER',
+  },
+  {
+    channelType: 'WECHAT_WORK',
+    channelName: '仓库企业微信群机器人',
+    storeId: '7',
+    configJson: { mode: 'robot', key: '5f4e3d2c-0000-4000-8000-1a2b3c4d5e6f' },
+    timeWindowEnabled: true,
+    timeWindowStartHour: 9,
+    timeWindowEndHour: 18,
+    timeWindowPolicy: 'DEFER',
+  },
+  { channelType: 'LOCAL', channelName: '仓库站内信', storeId: '7', configJson: { recipients: ['${buyer.userId}'] } },
+]
+
+/** For the demo tenant's first config: another name and limit, the secrets as they are. */
+export const CHANNEL_CONFIG_REPLACEMENT_EXAMPLES = [
+  {
+    channelType: 'DINGTALK',
+    channelName: '演示钉钉群机器人（改名）',
+    configJson: { mode: 'robot', accessToken: '******', secret: '******' },
+    rateLimitCount: 10,
+    rateLimitWindow: 1,
+    rateLimitUnit: 'MINUTE',
+  },
+]
+
+export const CONFIG_TEST_EXAMPLES = [
+  { messageType: 'TEXT', content: '来自消息中心的测试消息' },
+  {
+    messageType: 'LINK',
+    content: { title: '测试', text: '来自消息中心的测试消息', url: 'https://example.com/orders' },
+  },
+]
+
+export const TEMPLATE_EXAMPLES = [
+  {
+    businessType: 'ORDER_SHIPPED',
+    channelType: 'LOCAL',
+    messageType: 'TEXT',
+    templateName: '发货通知（站内信）',
+    templateContent: '${buyer.name}，您的订单 ${orderNo} 已发货。',
+  },
+  {
+    businessType: 'ORDER_SHIPPED',
+    channelType: 'DINGTALK',
+    messageType: 'CARD',
+    templateName: '发货通知（钉钉卡片）',
+    templateContent: JSON.stringify({
+      title: '订单 ${orderNo} 已发货',
+      text: '### 订单 ${orderNo} 已发货',
+      buttons: [{ title: '查看', url: 'https://example.com/orders/${orderNo}' }],
+    }),
+  },
+]
+
+/** For the demo tenant's first template. */
+export const TEMPLATE_REPLACEMENT_EXAMPLES = [
+  {
+    businessType: 'ORDER_CREATED',
+    channelType: 'DINGTALK',
+    messageType: 'MARKDOWN',
+    templateName: '新订单（钉钉）',
+    templateContent: '### 新订单 ${orderNo}\n\n金额 **¥${amount}**\n${#items}- ${name} × ${quantity}\n${/items}',
+  },
+]
+
+export const TEMPLATE_PREVIEW_EXAMPLES = [
+  { templateId: '1', businessData: ORDER },
+  {
+    channelType: 'WECHAT_WORK',
+    messageType: 'MARKDOWN',
+    templateContent: '**${orderNo}** <font color="warning">¥${amount}</font>',
+    businessData: { orderNo: 'SO20250101-0003' },
+  },
+]
+
+export const SETTING_EXAMPLES = [{ value: 5 }]
+
+export const CLIENT_EXAMPLES = [{ name: 'order-service', roles: ['sender'] }]
+
+/** The one example that has to be filled in: what `POST /api/clients` answered. */
+export const LOG_IN_EXAMPLES = [{ clientId: 'mc_…', clientSecret: 'mcs_…' }]

@@ -1,0 +1,178 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Client, NewClient } from '@message-center/core/contracts/clients.ts'
+import type { Page } from '@message-center/core/contracts/pages.ts'
+import { createApiClient } from '@message-center/devkit/demo/api-client.ts'
+import { seedDemo } from '@message-center/devkit/demo/seed.ts'
+import { type RunningSandbox, startSandbox } from '@message-center/devkit/sandbox/start.ts'
+import type { ApiCaller } from '@message-center/devkit/testing/api-caller.ts'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { type RunningApi, startApiHere } from './running-api.ts'
+
+interface Schema {
+  $ref?: string
+  title?: string
+  oneOf?: Schema[]
+  discriminator?: { propertyName: string; mapping: Record<string, string> }
+  properties?: Record<string, Schema & { const?: unknown }>
+}
+interface Media {
+  schema: Schema
+  example?: unknown
+  examples?: Record<string, { value: unknown }>
+}
+interface Operation {
+  summary?: string
+  description?: string
+  tags?: string[]
+  parameters?: { name: string; in: string }[]
+  requestBody?: { content: Record<string, Media> }
+  responses: Record<string, { description?: string; content?: Record<string, Media> }>
+}
+interface Document {
+  paths: Record<string, Record<string, Operation>>
+  components: { schemas: Record<string, Schema> }
+}
+
+const ADAPTER = `export default {
+  type: 'FEISHU', displayName: '飞书', secretFields: ['token'], messageTypes: ['TEXT'],
+  configSchema: { anyOf: [
+    { type: 'object', required: ['mode', 'token'], properties: { mode: { const: 'robot' }, token: { type: 'string' } } },
+    { type: 'object', required: ['mode', 'appId'], properties: { mode: { const: 'app' }, appId: { type: 'string' } } },
+  ] },
+  rateLimit: { count: 100, window: 1, unit: 'MINUTE' },
+  async send() { return { response: 'ok' } },
+}`
+
+let folder: string
+let sandbox: RunningSandbox
+let api: RunningApi
+let call: ApiCaller
+let document: Document
+let operations: { name: string; method: string; path: string; operation: Operation }[]
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'openapi-'))
+  writeFileSync(join(folder, 'feishu.mjs'), ADAPTER)
+  sandbox = await startSandbox()
+  api = await startApiHere(
+    { databaseUrl: inject('databaseUrl'), redisUrl: inject('redisUrl') },
+    {
+      DINGTALK_BASE_URL: `${sandbox.url}/dingtalk`,
+      DINGTALK_API_BASE_URL: `${sandbox.url}/dingtalk`,
+      WECHAT_WORK_BASE_URL: `${sandbox.url}/wecom`,
+      CHANNEL_ADAPTERS: join(folder, 'feishu.mjs'),
+    },
+  )
+  call = api.caller()
+  await seedDemo(createApiClient(api.url, api.environment.token()))
+  document = (await call<Document>('GET', '/docs/json')).body
+  operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => {
+      const name = `${method.toUpperCase()} ${path}`
+      return { name, method: method.toUpperCase(), path, operation }
+    }),
+  )
+})
+afterAll(async () => {
+  await api.stop()
+  await sandbox.stop()
+  rmSync(folder, { recursive: true })
+})
+
+describe('every operation', () => {
+  test('has a summary, a description, a tag, and error answers with a description and a body', () => {
+    const faults = operations.flatMap(({ name, operation: { summary, description, tags, responses } }) => {
+      const errors = Object.entries(responses).filter(([status]) => Number(status) >= 400)
+      const bare = errors.filter(([, answer]) => !answer.description || !answer.content)
+      return [
+        summary && summary.length <= 80 ? [] : `${name}: a summary of at most 80 characters`,
+        description ? [] : `${name}: a description`,
+        tags?.length === 1 ? [] : `${name}: one tag`,
+        errors.length > 0 ? [] : `${name}: error answers`,
+        bare.map(([status]) => `${name}: description and body of ${status}`),
+      ].flat()
+    })
+    expect(operations.length).toBeGreaterThan(20)
+    expect(faults).toEqual([])
+  })
+
+  test('that takes a body has examples of it, and each runs as it is', async () => {
+    const withBody = operations.flatMap(({ operation, ...rest }) => {
+      const media = operation.requestBody?.content['application/json']
+      return media ? [{ ...rest, examples: examplesOf(media) }] : []
+    })
+    expect(withBody.filter(({ examples }) => examples.length === 0).map(({ name }) => name)).toEqual([])
+    const failures: unknown[] = []
+    for (const { name, method, path, examples } of withBody) {
+      for (const example of examples) {
+        const { status, body } = await call(method, await filledIn(path), await runnable(path, example))
+        if (status < 200 || status > 299) failures.push({ name, example, status, body })
+      }
+    }
+    expect(failures).toEqual([])
+  })
+})
+
+function examplesOf({ example, examples = {} }: Media): unknown[] {
+  return [...(example === undefined ? [] : [example]), ...Object.values(examples).map(({ value }) => value)]
+}
+
+/** The path with the ids of the demo tenant's first objects, and of a message that has just been sent. */
+async function filledIn(path: string): Promise<string> {
+  if (path.includes('{messageId}')) {
+    const sent = { businessType: 'ORDER_CREATED', businessData: {} }
+    const { body } = await call<{ messageId: string }>('POST', '/api/messages', sent)
+    return path.replace('{messageId}', body.messageId)
+  }
+  if (path.includes('/clients/{id}')) {
+    const { body } = await call<Page<Client>>('GET', '/api/clients')
+    return path.replace('{id}', body.items[0]?.id ?? '')
+  }
+  return path.replace('{id}', '1').replace('{key}', 'retryMax')
+}
+
+/** Only the credentials of a client cannot be known beforehand. */
+async function runnable(path: string, example: unknown): Promise<unknown> {
+  if (path !== '/api/auth/token') return example
+  const { body } = await call<NewClient>('POST', '/api/clients', { name: 'example', roles: ['sender'] })
+  return { clientId: body.clientId, clientSecret: body.clientSecret }
+}
+
+describe('configJson of a channel config', () => {
+  const resolve = ({ $ref = '' }: Schema): Schema => document.components.schemas[$ref.split('/').at(-1) ?? ''] ?? {}
+
+  test('has one schema per channel type and mode, those of adapters from outside included', () => {
+    const bodies = ['/api/channel-configs', '/api/channel-configs/{id}'].flatMap((path) =>
+      Object.values(document.paths[path] ?? {}).flatMap(
+        (operation) => operation.requestBody?.content['application/json'] ?? [],
+      ),
+    )
+    expect(bodies.length).toBe(2)
+    for (const { schema } of bodies) {
+      const body = resolve(schema)
+      expect(body.discriminator?.propertyName).toBe('channelType')
+      const modes = (body.oneOf ?? []).map((reference) => {
+        const { properties: { channelType, configJson = {} } = {} } = resolve(reference)
+        const type = String(channelType?.const)
+        expect(body.discriminator?.mapping[type]).toBe(reference.$ref)
+        if (configJson.$ref) return [type, Object.keys(resolve(configJson).properties ?? {})]
+        expect(configJson.discriminator?.propertyName).toBe('mode')
+        return [type, (configJson.oneOf ?? []).map((mode) => resolve(mode).properties?.mode?.const)]
+      })
+      expect(Object.fromEntries(modes)).toEqual({
+        DINGTALK: ['robot', 'app'],
+        WECHAT_WORK: ['robot', 'app'],
+        LOCAL: ['recipients'],
+        FEISHU: ['robot', 'app'],
+      })
+    }
+  })
+
+  test('every reference of the document leads somewhere', () => {
+    const references = [...JSON.stringify(document).matchAll(/"(#\/components\/schemas\/[^"]+)"/g)]
+    expect(references.length).toBeGreaterThan(10)
+    for (const [, $ref] of references) expect(Object.keys(resolve({ $ref }))).not.toEqual([])
+  })
+})

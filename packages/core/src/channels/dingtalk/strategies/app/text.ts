@@ -1,0 +1,5 @@
+import type { WorkNotice } from '../../schema.ts'
+
+export function textStrategy(content: string): WorkNotice {
+  return { msgtype: 'text', text: { content } }
+}

@@ -1,0 +1,43 @@
+import type { AccessTokens } from '../access-tokens.ts'
+import type { Fetch } from '../adapter.ts'
+import { postJson } from '../http.ts'
+import { endpointOf } from '../webhook-url.ts'
+import { withAccessToken } from '../with-access-token.ts'
+import { readAppAnswer } from './answer.ts'
+import type { AppConfig } from './schema.ts'
+import { fetchToken } from './token.ts'
+
+/** An answer with errcode 0. */
+export interface TopApiAnswer {
+  json: unknown
+  /** As it may be kept: without secrets. */
+  kept: unknown
+}
+
+/** One call of the topapi in the name of an app. @throws ChannelError by APP_CODES */
+export type TopApi = (
+  call: { config: AppConfig; path: string; body: object },
+  tools: { fetch: Fetch; signal: AbortSignal },
+) => Promise<TopApiAnswer>
+
+/**
+ * The topapi below `baseUrl`, with access tokens of the newer API below `apiBaseUrl`.
+ * @throws TypeError where a URL is not absolute
+ */
+export function createTopApi(options: { baseUrl: string; apiBaseUrl: string; tokens: AccessTokens }): TopApi {
+  const { baseUrl, apiBaseUrl, tokens } = options
+  const tokenEndpoint = endpointOf(apiBaseUrl, '/v1.0/oauth2/accessToken')
+  const topapi = endpointOf(baseUrl, '/topapi')
+  return ({ config, path, body }, { fetch, signal }) => {
+    const app = {
+      identity: ['DINGTALK', tokenEndpoint, config.appKey, config.appSecret],
+      fetchToken: (fetchSignal: AbortSignal) => fetchToken(tokenEndpoint, config, fetch, fetchSignal),
+    }
+    return withAccessToken(tokens, app, signal, async (token) => {
+      const url = new URL(topapi + path)
+      url.searchParams.set('access_token', token)
+      const answer = await postJson({ fetch, signal, url, body })
+      return { json: answer.json, kept: readAppAnswer(answer, [token, config.appSecret]) }
+    })
+  }
+}

@@ -1,0 +1,28 @@
+import type { Fetch } from '../adapter.ts'
+import { ChannelError } from '../channel-error.ts'
+import { fieldOf, textField } from '../errcode-answer.ts'
+import { getJson } from '../http.ts'
+import { readTokenAnswer } from './answer.ts'
+import type { AppConfig } from './schema.ts'
+
+/**
+ * Fetches an app's access token (`expires_in` seconds, usually 7200).
+ * @throws ChannelError
+ * @see https://developer.work.weixin.qq.com/document/path/91039
+ */
+export async function fetchToken(
+  endpoint: string,
+  { corpId, corpSecret }: AppConfig,
+  fetch: Fetch,
+  signal: AbortSignal,
+): Promise<{ value: string; lifetimeMs: number }> {
+  const url = new URL(endpoint)
+  url.searchParams.set('corpid', corpId)
+  url.searchParams.set('corpsecret', corpSecret)
+  const answer = await getJson({ fetch, signal, url })
+  readTokenAnswer(answer, [corpSecret])
+  const value = textField(answer.json, 'access_token')
+  const seconds = Number(fieldOf(answer.json, 'expires_in'))
+  if (value !== '' && Number.isFinite(seconds)) return { value, lifetimeMs: seconds * 1000 }
+  throw new ChannelError('TRANSIENT', { code: 'INVALID_ANSWER', message: 'the answer holds no access token' })
+}

@@ -1,0 +1,33 @@
+import type { Pool, RowDataPacket } from 'mysql2/promise'
+import { retryingLockConflicts, type TaskRef } from './claim-tasks.ts'
+import { cut, MAX_TEXT } from './outcome.ts'
+
+/** A task that the provider took, as far as questions about it need it. */
+export interface SentTask {
+  providerMessageId: string | null
+  resultMessage: string | null
+}
+
+/** A task that ended as SUCCESS; undefined where it did not, or is no more. */
+export async function findSentTask(pool: Pool, { taskId, createTime }: TaskRef): Promise<SentTask | undefined> {
+  const [[row]] = await pool.query<RowDataPacket[]>(
+    `SELECT provider_message_id, result_message FROM msg_channel_task
+     WHERE id = ? AND create_time = ? AND status = 'SUCCESS'`,
+    [taskId, createTime],
+  )
+  return row && { providerMessageId: row.provider_message_id, resultMessage: row.result_message }
+}
+
+/** Adds to what a sent task tells people, once however often it is called with the same text. */
+export async function addToResult(pool: Pool, ref: TaskRef, detail: string): Promise<void> {
+  const task = await findSentTask(pool, ref)
+  const told = task?.resultMessage ?? ''
+  if (!task || told.includes(detail)) return
+  const text = told === '' || told === 'ok' ? detail : `${told}; ${detail}`
+  await retryingLockConflicts(() =>
+    pool.query(
+      `UPDATE msg_channel_task SET result_message = ? WHERE id = ? AND create_time = ? AND status = 'SUCCESS'`,
+      [cut(text, MAX_TEXT), ref.taskId, ref.createTime],
+    ),
+  )
+}
