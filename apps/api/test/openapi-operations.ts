@@ -42,7 +42,7 @@ interface DocumentedOperation {
 
 /** Every operation that the document of a running API names. */
 export async function operationsOf(apiUrl: string): Promise<Operation[]> {
-  const document = await (await fetch(`${apiUrl}/docs/json`)).json()
+  const document = (await (await fetch(`${apiUrl}/docs/json`)).json()) as { paths: unknown }
   const paths = withoutReferences(document.paths, document) as Record<string, Record<string, DocumentedOperation>>
   return Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, { parameters = [], requestBody }]) => ({

@@ -24,8 +24,9 @@ export async function startApiHere(
   urls: { databaseUrl: string; redisUrl: string },
   variables: Record<string, string> = {},
 ): Promise<RunningApi> {
-  const environment = await createTestEnvironment(urls, variables)
-  const { app, pool } = await buildApp(readEnv(environment.variables), createLogger('api-test', 'fatal'))
+  const environment = await createTestEnvironment(urls, { LOG_LEVEL: 'fatal', ...variables })
+  const env = readEnv(environment.variables)
+  const { app, pool } = await buildApp(env, createLogger('api-test', env.logLevel))
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   return {
     url,

@@ -93,6 +93,8 @@ test.each<[string, () => string]>([
   ['a tenantId that is no number', () => tokenOf({ ...CLAIMS(), tenantId: 'acme' })],
   ['a tenantId beyond 64 bits', () => tokenOf({ ...CLAIMS(), tenantId: '9223372036854775808' })],
   ['another issuer', () => tokenOf({ ...CLAIMS(), iss: 'somebody' })],
+  ['no issuer', () => tokenOf({ ...CLAIMS(), iss: undefined })],
+  ['no audience', () => tokenOf({ ...CLAIMS(), aud: undefined })],
   ['another audience', () => tokenOf({ ...CLAIMS(), aud: 'something' })],
   ['claims that are no object', () => tokenOf('claims')],
 ])('a token with %s is refused: 401', async (_, token) => {
@@ -121,6 +123,7 @@ test('the token is taken from the Authorization header alone, as a bearer', asyn
   expect(await get('/api/messages', {})).toBe(401)
   expect(await get('/api/messages', { authorization: token })).toBe(401)
   expect(await get('/api/messages', { authorization: `Basic ${token}` })).toBe(401)
+  expect(await get('/api/messages', { authorization: `Digest ${token}` })).toBe(401)
   expect(await get('/api/messages', { cookie: `token=${token}` })).toBe(401)
   expect(await get(`/api/messages?token=${token}`, {})).toBe(401)
 })

@@ -1,6 +1,6 @@
 import type { ChannelAdapter } from '@message-center/core/channels/adapter.ts'
 import type { CandidateConfig } from '@message-center/core/configs/candidates.ts'
-import { openSettings } from '@message-center/core/configs/channel-config-secrets.ts'
+import { openSettings, secretsIn } from '@message-center/core/configs/channel-config-secrets.ts'
 import { describeWindow, nextOpening } from '@message-center/core/configs/time-window.ts'
 import { type Failure, resultMessage } from '@message-center/core/messages/outcome.ts'
 import type { ChannelJob } from '@message-center/core/queues/jobs.ts'
@@ -74,7 +74,9 @@ async function attempt({ start, claim, ...call }: Sending, deps: DeliveryDepende
   )
   if (start.go) deps.limiter.settle(start)
   const { job, config } = call
-  const ended: EndedAttempt = { job, config, ...claim, startedAt, durationMs: performance.now() - stopwatch }
+  const durationMs = performance.now() - stopwatch
+  const secrets = secretsIn(call.settings, call.adapter.secretFields)
+  const ended: EndedAttempt = { job, config, ...claim, secrets, startedAt, durationMs }
   return 'error' in result ? recordFailure(result.error, ended, deps) : recordSuccess(result.outcome, ended, deps)
 }
 

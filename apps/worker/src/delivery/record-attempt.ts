@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import type { SendOutcome } from '@message-center/core/channels/adapter.ts'
+import { redact } from '@message-center/core/channels/redact.ts'
 import type { CandidateConfig } from '@message-center/core/configs/candidates.ts'
 import type { ClaimedTask } from '@message-center/core/messages/claim-tasks.ts'
 import { type Failure, resultMessage } from '@message-center/core/messages/outcome.ts'
@@ -14,6 +15,8 @@ export interface EndedAttempt {
   config: CandidateConfig
   token: string
   task: ClaimedTask
+  /** Of the config: what an adapter from outside may have put into a text. */
+  secrets: readonly string[]
   /** Epoch ms. */
   startedAt: number
   durationMs: number
@@ -29,12 +32,12 @@ export async function recordSuccess(
   observe(attempt, 'success', deps)
   // An adapter from outside may return anything, or nothing: the message was taken all the same.
   const { response, providerMessageId, detail, checkResultAfterMs }: Record<string, unknown> = { ...outcome }
-  const note = typeof detail === 'string' && detail !== '' ? detail : undefined
+  const note = typeof detail === 'string' && detail !== '' ? redact(detail, attempt.secrets) : undefined
   await record(deps, job, token, {
     status: 'SUCCESS',
     retryCount: task.retryCount,
     resultMessage: note ?? 'ok',
-    thirdPartyResponse: textOf(response),
+    thirdPartyResponse: withoutSecrets(textOf(response), attempt),
     providerMessageId: textOf(providerMessageId),
     attempts: withAttempt(task.attempts, {
       ...timesOf(attempt),
@@ -53,7 +56,9 @@ export async function recordFailure(
   deps: DeliveryDependencies,
 ): Promise<Verdict> {
   const { job, config, token, task, startedAt } = attempt
-  const error = classify(thrown)
+  const classified = classify(thrown)
+  const message = redact(classified.message, attempt.secrets)
+  const error = { ...classified, message, code: redact(classified.code, attempt.secrets) }
   observe(attempt, error.errorClass.toLowerCase(), deps)
   const { retryInitialDelayMs } = await deps.settings(job.tenantId)
   const decision = decide({
@@ -70,7 +75,7 @@ export async function recordFailure(
     providerCode: error.code,
     detail: error.message,
   })
-  const logged = { thirdPartyResponse: error.response ?? null, attempts }
+  const logged = { thirdPartyResponse: withoutSecrets(error.response ?? null, attempt), attempts }
   const until = decision.next === 'fail' ? null : deps.now() + decision.delayMs
   const failure = until === null || job.expiresAt === undefined || until < job.expiresAt ? null : tooLate(job, decision)
   if (until === null || failure) return fail(failure ?? decision.failure, logged, attempt, deps)
@@ -107,6 +112,10 @@ async function fail(
 /** The next attempt would come after the message has expired. */
 function tooLate({ expiresAt }: ChannelJob, { failure }: Decision): Failure {
   return { code: 'EXPIRED', text: `not sent by ${new Date(expiresAt ?? 0).toISOString()}; ${resultMessage(failure)}` }
+}
+
+function withoutSecrets(text: string | null, { secrets }: EndedAttempt): string | null {
+  return text === null ? null : redact(text, secrets)
 }
 
 function observe({ job, durationMs }: EndedAttempt, outcome: string, deps: DeliveryDependencies): void {

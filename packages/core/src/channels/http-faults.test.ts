@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import net, { type AddressInfo, type Socket } from 'node:net'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import type { Fetch } from './adapter.ts'
 import { ChannelError } from './channel-error.ts'
 import { createProviderFetch, type ProviderFetchOptions, postJson } from './http.ts'
@@ -92,7 +92,7 @@ describe('a fault before the request was written is TRANSIENT', () => {
     ])
     for (const socket of sockets) socket.destroy()
     expect(await faultOf(fetch, origin)).toMatchObject({ errorClass: 'UNKNOWN' })
-    expect(bytes).toBe(2)
+    await vi.waitFor(() => expect(bytes).toBe(2))
   })
 
   test('a signal that is aborted already', async () => {

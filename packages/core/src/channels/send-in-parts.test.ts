@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ChannelError } from './channel-error.ts'
-import { type PartedSend, sendInParts } from './send-in-parts.ts'
+import { type PartedSend, type PartOutcome, sendInParts } from './send-in-parts.ts'
 
 const names = (count: number) => Array.from({ length: count }, (_, n) => `u${n}`)
 const transient = () => new ChannelError('TRANSIENT', { code: '-1', message: 'busy' })
@@ -101,10 +101,10 @@ describe('who is not reached', () => {
   test('a part of which nobody exists does not keep the others from getting it', async () => {
     const refusal = new ChannelError('PERMANENT', { code: '33012', message: 'no user id is valid' })
     const { attempt } = taskOf({ recipients: { userIds: names(6), mobiles: [], all: false } })
-    const sendPart: PartedSend['sendPart'] = async (userIds) =>
-      userIds.includes('u0')
-        ? { response: 'no', refusal, notReached: { unknown: { count: 3, first: [...userIds] } } }
-        : { response: 'yes', messageId: 'id', notReached: {} }
+    const sendPart = async (userIds: readonly string[]): Promise<PartOutcome> => {
+      if (!userIds.includes('u0')) return { response: 'yes', messageId: 'id', notReached: {} }
+      return { response: 'no', refusal, notReached: { unknown: { count: 3, first: [...userIds] } } }
+    }
     expect(await attempt({ sendPart })).toEqual({
       response: ['no', 'yes'],
       providerMessageId: 'id',

@@ -11,9 +11,12 @@ export function followLogLevel(logger: Logger, settings: SettingsSource, changes
     try {
       const { logLevel } = await settings(PLATFORM_TENANT)
       if (logLevel === logger.level) return
-      const before = logger.level
+      const change = { from: logger.level, to: logLevel }
+      // By whichever of the two levels lets it through.
+      const told = logger.isLevelEnabled('warn')
+      if (told) logger.warn(change, 'log level changes')
       logger.level = logLevel
-      logger.warn({ from: before, to: logLevel }, 'log level changed')
+      if (!told) logger.warn(change, 'log level changes')
     } catch (error) {
       logger.warn({ err: error }, 'the setting logLevel cannot be read')
       setTimeout(follow, RETRY_MS).unref()

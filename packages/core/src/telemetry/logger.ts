@@ -1,4 +1,5 @@
 import pino, { type Logger } from 'pino'
+import { redact } from '../channels/redact.ts'
 
 export type { Logger } from 'pino'
 
@@ -26,5 +27,18 @@ export function createLogger(service: string, level: string): Logger {
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
     redact: { paths: SECRET_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]), censor: '******' },
+    serializers: { err: errorFields },
+    // Whatever a text holds: a URL in it must not carry its credentials.
+    hooks: { streamWrite: (line) => redact(line, []) },
   })
+}
+
+/** What drivers add to an error of what they were given: the statement with its values, the command, the URL. */
+const GIVEN_VALUES = new Set(['sql', 'params', 'query', 'command', 'input'])
+
+/** An error without the values that it was about. */
+function errorFields(error: unknown): unknown {
+  if (!(error instanceof Error)) return error
+  const fields = Object.entries(pino.stdSerializers.err(error))
+  return Object.fromEntries(fields.filter(([name]) => !GIVEN_VALUES.has(name)))
 }

@@ -45,7 +45,7 @@ describe('CARD', () => {
     expect(workNotice('CARD', single, 'reject').msgtype).toBe('action_card')
     const pair = [
       { title: 'A', url: longUrl(700) },
-      { title: 'B', url: longUrl(222) },
+      { title: 'B', url: longUrl(239) },
     ]
     const list = JSON.stringify(pair.map((button) => ({ title: button.title, action_url: button.url })))
     expect(list).toHaveLength(1000)
