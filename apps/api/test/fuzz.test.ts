@@ -81,7 +81,7 @@ function faultOf({ method }: HostileRequest, { status, type, text }: Answer): st
 const isHarmless = ({ path }: HostileRequest) => !path.includes('apiRequestsPerMinute') && !path.includes('logLevel')
 
 const describeRequest = ({ method, path, headers, body }: HostileRequest) =>
-  `${method} ${path.slice(0, 120)} ${JSON.stringify(headers).slice(0, 120)} ${body?.toString('latin1').slice(0, 300) ?? ''}`
+  `${method} ${path.slice(0, 120)} ${JSON.stringify(headers).slice(0, 120)} ${JSON.stringify(body?.toString('latin1').slice(0, 300) ?? '')}`
 
 test(`${REQUESTS} hostile requests over every operation: no 5xx, every refusal in the contract's shape, the process lives`, async () => {
   const operations = await operationsOf(api.url)
@@ -109,7 +109,7 @@ test(`${REQUESTS} hostile requests over every operation: no 5xx, every refusal i
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, work))
-  expect(faults).toEqual([])
+  expect(faults.slice(0, 10)).toEqual([])
   // The requests got past the first check: each operation has also answered something other than 'not like this'.
   const shallow = [...statuses].filter(([, seen]) =>
     [...seen].every((status) => [400, 401, 403, 413, 415, 429].includes(status)),

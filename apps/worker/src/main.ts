@@ -6,21 +6,36 @@ import { startWorker } from './worker.ts'
 
 const SHUTDOWN_LIMIT_MS = 9_500
 
-try {
+const stopping = new AbortController()
+
+async function start(): Promise<void> {
   const env = readEnv()
   const logger = createLogger('message-center-worker', env.logLevel)
-  const worker = await startWorker(env, logger)
-  const health = buildHealthServer({ metrics: worker.metrics, metricsToken: env.metricsToken, ready: worker.ready })
-  await health.listen({ host: env.host, port: env.workerMetricsPort })
-  logger.info({ port: env.workerMetricsPort }, 'worker started')
+  // Nothing is in hand as long as the worker waits for the database.
+  let endWork = async (): Promise<void> => undefined
   closeWithGrace({ delay: SHUTDOWN_LIMIT_MS, logger }, async ({ err, signal }) => {
     if (err) logger.fatal({ err }, 'uncaught')
     logger.info({ signal }, 'worker stops')
-    await worker.stop()
-    await health.close()
+    stopping.abort()
+    await endWork()
     logger.info('worker stopped')
   })
+  const worker = await startWorker(env, logger, stopping.signal)
+  const health = buildHealthServer({ metrics: worker.metrics, metricsToken: env.metricsToken, ready: worker.ready })
+  endWork = async () => {
+    await worker.stop()
+    await health.close()
+  }
+  await health.listen({ host: env.host, port: env.workerMetricsPort })
+  logger.info({ port: env.workerMetricsPort }, 'worker started')
+}
+
+try {
+  await start()
 } catch (error) {
-  process.stderr.write(`worker: ${error instanceof Error ? error.message : error}\n`)
-  process.exit(1)
+  // Told to stop while it waited: the closing above ends the process.
+  if (!stopping.signal.aborted) {
+    process.stderr.write(`worker: ${error instanceof Error ? error.message : error}\n`)
+    process.exit(1)
+  }
 }

@@ -38,9 +38,10 @@ const SHUTDOWN_GRACE_MS = 6_000
 
 /**
  * Builds and starts a worker: the consumers of the queues that WORKER_QUEUES names (default: all).
+ * @param signal ends the waiting for the database
  * @throws EnvError or the reason why an extension does not load
  */
-export async function startWorker(env: Env, logger: Logger) {
+export async function startWorker(env: Env, logger: Logger, signal: AbortSignal) {
   const pool = createDatabasePool(env, DATABASE_CONNECTIONS)
   const redis = createFailFastRedis(env)
   const warn = (what: string) => (error: unknown) => logger.warn({ err: error }, what)
@@ -51,7 +52,7 @@ export async function startWorker(env: Env, logger: Logger) {
   const wanted = wantedQueues(env, channelTypes)
   const extensions = await loadHandlers(env)
   // Whatever is wrong with the environment has been told by now; the rest may take as long as others need to come up.
-  await awaitDatabase(pool, logger)
+  await awaitDatabase(pool, logger, signal)
   const metrics = createMetrics()
   // As in the pipeline: what is not loaded here comes last.
   const channelOrder = (type: string) => (registry.has(type) ? channelTypes.indexOf(type) : channelTypes.length)

@@ -1,12 +1,14 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { startGuarded } from '@message-center/devkit/services/guarded-process.ts'
 import { type MysqlServer, startMysql } from '@message-center/devkit/services/mysql.ts'
+import { workspaceRoot } from '@message-center/devkit/services/workspace.ts'
 import { allFinal, received, sendMany, shownTexts, tasksOf, textOf } from '@message-center/devkit/testing/deliveries.ts'
 import { setUpAllChannels } from '@message-center/devkit/testing/demo-tenant.ts'
 import { startTestSystem, type TestSystem } from '@message-center/devkit/testing/test-system.ts'
 import { until } from '@message-center/devkit/testing/until.ts'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 
 const folder = mkdtempSync(join(tmpdir(), 'mysql-lost-'))
 let server: MysqlServer
@@ -51,3 +53,27 @@ test.each([
     expect((await tasksOf(system.pool, tenantId)).every(({ status }) => status === 'SUCCESS')).toBe(true)
   },
 )
+
+describe('a worker that is started while MySQL is away', () => {
+  test('waits for it, and then works', async () => {
+    await server.stop()
+    const starting = system.startWorker({ WORKER_QUEUES: 'pipeline' })
+    await server.restart()
+    expect(await (await starting).stop()).toEqual({ code: 0, signal: null })
+  })
+
+  test('exits 0 when it is told to stop meanwhile', async () => {
+    await server.stop()
+    const log = join(folder, 'waiting-worker.log')
+    const waiting = await startGuarded({
+      name: 'worker',
+      log,
+      command: process.execPath,
+      args: [join(workspaceRoot, 'apps/worker/src/main.ts')],
+      env: { ...process.env, ...system.variables, WORKER_METRICS_PORT: '0' },
+    })
+    await until('it to wait', () => readFileSync(log, 'utf8').includes('waiting for the database'))
+    expect(await waiting.stop('SIGTERM')).toEqual({ code: 0, signal: null })
+    await server.restart()
+  })
+})

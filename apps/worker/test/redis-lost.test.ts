@@ -86,6 +86,19 @@ describe('the schedulers, which live in Redis as well', () => {
     expect(await schedulers()).toEqual(['reconcile'])
   })
 
+  test('a task that waits for an hour has its job again soon after a loss, not only when its hour has come', async () => {
+    const call = system.caller({ tenantId: '605' })
+    const limit = { rateLimitCount: 1, rateLimitUnit: 'HOUR', rateLimitWindow: 1, overflowPolicy: 'DEFER' }
+    await createConfig(call, 'WECHAT_WORK', { configJson: { mode: 'robot', key: 'hourly' }, ...limit })
+    await createTemplate(call, 'ORDER', 'WECHAT_WORK')
+    await sendMany(call, 'ORDER', 'hourly', 2)
+    const delayed = () =>
+      withRedis((redis) => redis.zcard(`${system.variables.QUEUE_PREFIX}:channel.WECHAT_WORK:delayed`))
+    await until('its job', async () => (await delayed()) === 1)
+    await withRedis((redis) => redis.flushall())
+    await until('its job again', async () => (await delayed()) === 1)
+  })
+
   test('see to it that a message with sendAt waits, and is sent then, even when Redis was emptied meanwhile', async () => {
     const call = system.caller({ tenantId: '603' })
     await createConfig(call, 'WECHAT_WORK', { configJson: { mode: 'robot', key: 'at-its-time' } })

@@ -13,7 +13,10 @@ test('plain data is stored as it is, once', () => {
 
 test('data with a number that JSON columns would change is kept as text besides', () => {
   const text = '{"a":1234567890123456789,"b":99.00,"c":1e400,"d":-0}'
-  expect(businessDataColumns(text)).toEqual({ json: '{"a":1234567890123456800,"b":99,"c":null,"d":0}', exactText: text })
+  expect(businessDataColumns(text)).toEqual({
+    json: '{"a":1234567890123456800,"b":99,"c":null,"d":0}',
+    exactText: text,
+  })
 })
 
 test('what lies below the 31st level is null in the JSON column, and in the text', () => {

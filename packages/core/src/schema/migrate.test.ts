@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { connectDatabase } from '../database/pool.ts'
-import { workspaceRoot } from '../../../devkit/src/services/workspace.ts'
 import type { Connection, RowDataPacket } from 'mysql2/promise'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { workspaceRoot } from '../../../devkit/src/services/workspace.ts'
+import { connectDatabase } from '../database/pool.ts'
 import { migrateDatabase } from './migrate.ts'
 import { ensurePartitions, listPartitions, monthStart, PARTITIONED_TABLES, partitionName } from './partitions.ts'
 
@@ -118,7 +118,9 @@ test('as months go by, partitions are added at the end; rows that came too early
     [late],
   )
   const inTwoMonths = monthStart(new Date(), 2)
-  const added = PARTITIONED_TABLES.flatMap((table) => [4, 5].map((offset) => `${table}.${partitionName(monthStart(new Date(), offset))}`))
+  const added = PARTITIONED_TABLES.flatMap((table) =>
+    [4, 5].map((offset) => `${table}.${partitionName(monthStart(new Date(), offset))}`),
+  )
   expect(await ensurePartitions(connection, { now: inTwoMonths })).toEqual(added)
   expect(await ensurePartitions(connection, { now: inTwoMonths })).toEqual([])
   const [rows] = await connection.query(`SELECT message_id FROM msg_message PARTITION (${partitionName(late)})`)

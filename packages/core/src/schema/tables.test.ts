@@ -1,10 +1,10 @@
 import { globSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { createTestDatabase, type TestDatabase } from '../../../devkit/src/testing/test-database.ts'
 import { is, type SQL } from 'drizzle-orm'
 import { getTableConfig, type MySqlColumn, MySqlTable } from 'drizzle-orm/mysql-core'
 import type { RowDataPacket } from 'mysql2'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { createTestDatabase, type TestDatabase } from '../../../devkit/src/testing/test-database.ts'
 
 let database: TestDatabase
 beforeAll(async () => {
@@ -30,7 +30,9 @@ async function storedColumns(table: string): Promise<Record<string, Column & { e
       row.name,
       {
         // MariaDB's JSON is a LONGTEXT with a check.
-        type: String(row.type).replace(/^(tinyint|int|bigint)\(\d+\)$/, '$1').replace('longtext', 'json'),
+        type: String(row.type)
+          .replace(/^(tinyint|int|bigint)\(\d+\)$/, '$1')
+          .replace('longtext', 'json'),
         nullable: row.nullable === 'YES',
         default: plainDefault(row.fallback),
         extra: String(row.extra).toLowerCase().replaceAll('()', '').replace('default_generated', '').trim(),
@@ -41,7 +43,9 @@ async function storedColumns(table: string): Promise<Record<string, Column & { e
 
 function plainDefault(stored: string | null): string | null {
   if (stored === null || stored === 'NULL') return null
-  return stored.replace(/^'(.*)'$/, '$1').replace(/^current_timestamp(?:\((\d*)\))?$/i, (_, digits) => `CURRENT_TIMESTAMP${digits ? `(${digits})` : ''}`)
+  return stored
+    .replace(/^'(.*)'$/, '$1')
+    .replace(/^current_timestamp(?:\((\d*)\))?$/i, (_, digits) => `CURRENT_TIMESTAMP${digits ? `(${digits})` : ''}`)
 }
 
 function declared(column: MySqlColumn): Column {
@@ -56,8 +60,12 @@ function defaultText(fallback: unknown): string {
 
 /** Every table that a file of this folder declares. */
 async function declaredTables(): Promise<MySqlTable[]> {
-  const files = globSync('*.ts', { cwd: fileURLToPath(new URL('.', import.meta.url)) }).filter((file) => !file.endsWith('.test.ts'))
-  const modules: Record<string, unknown>[] = await Promise.all(files.map((file) => import(`./${file.replace(/\.ts$/, '')}.ts`)))
+  const files = globSync('*.ts', { cwd: fileURLToPath(new URL('.', import.meta.url)) }).filter(
+    (file) => !file.endsWith('.test.ts'),
+  )
+  const modules: Record<string, unknown>[] = await Promise.all(
+    files.map((file) => import(`./${file.replace(/\.ts$/, '')}.ts`)),
+  )
   return modules.flatMap((module) => Object.values(module)).filter((value) => is(value, MySqlTable))
 }
 
@@ -80,51 +88,101 @@ test('each index that a Drizzle table declares is there with its columns, and no
        FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ? AND INDEX_NAME <> 'PRIMARY' GROUP BY INDEX_NAME`,
       [name],
     )
-    const told = indexes.map(({ config }) => [config.name, config.unique === true, config.columns.map((column) => (column as { name: string }).name).join()])
-    expect([name, told.sort()]).toEqual([name, rows.map((row) => [row.name, Number(row.loose) === 0, row.columns]).sort()])
+    const told = indexes.map(({ config }) => [
+      config.name,
+      config.unique === true,
+      config.columns.map((column) => (column as { name: string }).name).join(),
+    ])
+    expect([name, told.sort()]).toEqual([
+      name,
+      rows.map((row) => [row.name, Number(row.loose) === 0, row.columns]).sort(),
+    ])
   }
 })
 
 const NOW = 'CURRENT_TIMESTAMP'
-const TIMES = { create_time: ['datetime', false, NOW], update_time: ['datetime', false, NOW], finish_time: ['datetime', true, null] } as const
+const TIMES = {
+  create_time: ['datetime', false, NOW],
+  update_time: ['datetime', false, NOW],
+  finish_time: ['datetime', true, null],
+} as const
 const { finish_time: _, ...STAMPS } = TIMES
 
 /** "The tables" of the mission: type, whether NULL is allowed where it says, default. */
-const MISSION: Record<string, Record<string, readonly [type: string, nullable: boolean | 'either', fallback: string | null]>> = {
+const MISSION: Record<
+  string,
+  Record<string, readonly [type: string, nullable: boolean | 'either', fallback: string | null]>
+> = {
   msg_message: {
-    id: ['bigint', false, null], message_id: ['varchar(64)', false, null], tenant_id: ['bigint', false, null], store_id: ['bigint', true, null],
-    business_type: ['varchar(64)', false, null], business_data: ['json', false, null], target_channels: ['varchar(255)', true, null],
-    status: ['varchar(20)', false, 'PENDING'], total_channels: ['int', 'either', '0'], success_channels: ['int', 'either', '0'],
-    failed_channels: ['int', 'either', '0'], ...TIMES,
+    id: ['bigint', false, null],
+    message_id: ['varchar(64)', false, null],
+    tenant_id: ['bigint', false, null],
+    store_id: ['bigint', true, null],
+    business_type: ['varchar(64)', false, null],
+    business_data: ['json', false, null],
+    target_channels: ['varchar(255)', true, null],
+    status: ['varchar(20)', false, 'PENDING'],
+    total_channels: ['int', 'either', '0'],
+    success_channels: ['int', 'either', '0'],
+    failed_channels: ['int', 'either', '0'],
+    ...TIMES,
   },
   msg_channel_task: {
-    id: ['bigint', false, null], message_id: ['varchar(64)', false, null], channel_type: ['varchar(32)', false, null],
-    channel_config_id: ['bigint', false, null], rendered_content: ['text', true, null], status: ['varchar(20)', false, 'PENDING'],
-    retry_count: ['int', 'either', '0'], max_retry: ['int', 'either', '3'], next_retry_time: ['datetime', true, null],
-    result_message: ['varchar(500)', 'either', null], third_party_response: ['text', 'either', null], ...TIMES,
+    id: ['bigint', false, null],
+    message_id: ['varchar(64)', false, null],
+    channel_type: ['varchar(32)', false, null],
+    channel_config_id: ['bigint', false, null],
+    rendered_content: ['text', true, null],
+    status: ['varchar(20)', false, 'PENDING'],
+    retry_count: ['int', 'either', '0'],
+    max_retry: ['int', 'either', '3'],
+    next_retry_time: ['datetime', true, null],
+    result_message: ['varchar(500)', 'either', null],
+    third_party_response: ['text', 'either', null],
+    ...TIMES,
   },
   msg_channel_config: {
-    id: ['bigint', false, null], tenant_id: ['bigint', false, null], store_id: ['bigint', true, null], channel_type: ['varchar(32)', false, null],
-    channel_name: ['varchar(64)', false, null], config_json: ['text', false, null], priority: ['int', 'either', '1'], enabled: ['tinyint', 'either', '1'],
-    rate_limit_count: ['int', 'either', '100'], rate_limit_window: ['int', 'either', '60'], rate_limit_unit: ['varchar(10)', 'either', 'SECOND'],
-    time_window_enabled: ['tinyint', 'either', '0'], time_window_start_hour: ['int', 'either', '0'], time_window_end_hour: ['int', 'either', '23'], ...STAMPS,
+    id: ['bigint', false, null],
+    tenant_id: ['bigint', false, null],
+    store_id: ['bigint', true, null],
+    channel_type: ['varchar(32)', false, null],
+    channel_name: ['varchar(64)', false, null],
+    config_json: ['text', false, null],
+    priority: ['int', 'either', '1'],
+    enabled: ['tinyint', 'either', '1'],
+    rate_limit_count: ['int', 'either', '100'],
+    rate_limit_window: ['int', 'either', '60'],
+    rate_limit_unit: ['varchar(10)', 'either', 'SECOND'],
+    time_window_enabled: ['tinyint', 'either', '0'],
+    time_window_start_hour: ['int', 'either', '0'],
+    time_window_end_hour: ['int', 'either', '23'],
+    ...STAMPS,
   },
   msg_template: {
-    id: ['bigint', false, null], tenant_id: ['bigint', false, null], business_type: ['varchar(64)', false, null], channel_type: ['varchar(32)', false, null],
-    message_type: ['varchar(32)', false, null], template_name: ['varchar(64)', false, null], template_content: ['text', false, null],
-    enabled: ['tinyint', 'either', '1'], ...STAMPS,
+    id: ['bigint', false, null],
+    tenant_id: ['bigint', false, null],
+    business_type: ['varchar(64)', false, null],
+    channel_type: ['varchar(32)', false, null],
+    message_type: ['varchar(32)', false, null],
+    template_name: ['varchar(64)', false, null],
+    template_content: ['text', false, null],
+    enabled: ['tinyint', 'either', '1'],
+    ...STAMPS,
   },
 }
 
-test.each(Object.entries(MISSION))('%s has the columns of the mission, with its types and defaults', async (table, columns) => {
-  const stored = await storedColumns(table)
-  for (const [name, [type, nullable, fallback]] of Object.entries(columns)) {
-    const found = stored[name]
-    expect([table, name, found?.type, found?.default]).toEqual([table, name, type, fallback])
-    if (nullable !== 'either') expect([table, name, found?.nullable]).toEqual([table, name, nullable])
-  }
-  expect([stored.id?.extra, stored.update_time?.extra]).toEqual(['auto_increment', 'on update current_timestamp'])
-})
+test.each(Object.entries(MISSION))(
+  '%s has the columns of the mission, with its types and defaults',
+  async (table, columns) => {
+    const stored = await storedColumns(table)
+    for (const [name, [type, nullable, fallback]] of Object.entries(columns)) {
+      const found = stored[name]
+      expect([table, name, found?.type, found?.default]).toEqual([table, name, type, fallback])
+      if (nullable !== 'either') expect([table, name, found?.nullable]).toEqual([table, name, nullable])
+    }
+    expect([stored.id?.extra, stored.update_time?.extra]).toEqual(['auto_increment', 'on update current_timestamp'])
+  },
+)
 
 test('message ids are unique within their tenant and case-sensitive, in the database itself', async () => {
   const insert = (tenantId: string, messageId: string) =>

@@ -1,4 +1,6 @@
+import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
 import type { RowDataPacket } from 'mysql2/promise'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../../devkit/src/testing/test-database.ts'
@@ -74,6 +76,22 @@ test('what a rotation does not change: the version, the ETag and the time of the
   await rotateKeys(database.pool, createCipher([NEW, OLD]), NEW.kid)
   const rotated = await storeWith(NEW).get('2', object.id)
   expect(rotated).toEqual({ etag, object: { ...object, updateTime: '2020-01-01T00:00:00.000Z' } })
+})
+
+test('the command prints what it did, and fails where something failed', async () => {
+  const cli = fileURLToPath(new URL('../cli/rotate-keys.ts', import.meta.url))
+  const run = (...keys: (typeof OLD)[]) => {
+    const CONFIG_ENCRYPTION_KEYS = keys.map(({ kid, key }) => `${kid}:${key.toString('base64')}`).join()
+    const env = { ...process.env, ...database.variables, CONFIG_ENCRYPTION_KEYS }
+    return spawnSync(process.execPath, [cli], { env, encoding: 'utf8' })
+  }
+  await storeWith(OLD).create({ tenantId: '4', actor: ACTOR }, input('cli'))
+  const done = run(NEW, OLD)
+  expect(done.stdout).toMatch(/^key new: 1 values encrypted anew, \d+ were so already, 0 failed\n$/)
+  expect([done.status, done.stderr]).toEqual([0, ''])
+  const withoutOld = run({ kid: 'newer', key: randomBytes(32) })
+  expect([withoutOld.status, withoutOld.stderr.includes("holds no key 'new'")]).toEqual([1, true])
+  expect(run().stderr).toBe('rotate-keys: CONFIG_ENCRYPTION_KEYS is missing\n')
 })
 
 test('a value whose key is unknown is left as it is and told; the others are rotated', async () => {

@@ -39,36 +39,89 @@ function variablesRead(): string[] {
 
 test('without the optional variables the defaults of the contract hold', () => {
   expect(read()).toMatchObject({
-    host: '0.0.0.0', port: 3000, databaseSsl: 'off', queuePrefix: '{mc}', timeZone: 'Asia/Shanghai', retryMax: 3, retryInitialDelayMs: 60_000,
-    sendTimeoutMs: 10_000, workerMetricsPort: 9464, logLevel: 'info', workerQueues: [], channelAdapters: [], messageHandlers: [],
-    callbackAllowCidrs: [], redisClusterNodes: [], redisSentinels: [], dingtalkBaseUrl: 'https://oapi.dingtalk.com',
-    dingtalkApiBaseUrl: 'https://api.dingtalk.com', wechatWorkBaseUrl: 'https://qyapi.weixin.qq.com',
+    host: '0.0.0.0',
+    port: 3000,
+    databaseSsl: 'off',
+    queuePrefix: '{mc}',
+    timeZone: 'Asia/Shanghai',
+    retryMax: 3,
+    retryInitialDelayMs: 60_000,
+    sendTimeoutMs: 10_000,
+    workerMetricsPort: 9464,
+    logLevel: 'info',
+    workerQueues: [],
+    channelAdapters: [],
+    messageHandlers: [],
+    callbackAllowCidrs: [],
+    redisClusterNodes: [],
+    redisSentinels: [],
+    dingtalkBaseUrl: 'https://oapi.dingtalk.com',
+    dingtalkApiBaseUrl: 'https://api.dingtalk.com',
+    wechatWorkBaseUrl: 'https://qyapi.weixin.qq.com',
   })
-  for (const name of ['databaseReplicaUrl', 'databaseSslCa', 'jwtSecret', 'jwtPublicKey', 'jwtJwksUrl', 'jwtIssuer', 'jwtAudience', 'opsUser',
-    'opsPassword', 'metricsToken', 'logFile', 'otlpEndpoint', 'redisSentinelName']) {
+  for (const name of [
+    'databaseReplicaUrl',
+    'databaseSslCa',
+    'jwtSecret',
+    'jwtPublicKey',
+    'jwtJwksUrl',
+    'jwtIssuer',
+    'jwtAudience',
+    'opsUser',
+    'opsPassword',
+    'metricsToken',
+    'logFile',
+    'otlpEndpoint',
+    'redisSentinelName',
+  ]) {
     expect(read()).toHaveProperty(name, undefined)
   }
 })
 
 test('values are taken as they are meant', () => {
   const env = read({
-    HOST: ' 127.0.0.1 ', PORT: '0', DATABASE_SSL: 'verify', WORKER_QUEUES: 'pipeline, channel.LOCAL,', RETRY_MAX: '0', TIME_ZONE: 'Europe/Berlin',
-    CALLBACK_ALLOW_CIDRS: '10.0.0.0/8,fd00::/8,192.0.2.1', JWT_PUBLIC_KEY: 'a\\nb', LOG_LEVEL: 'debug', METRICS_TOKEN: '  ',
+    HOST: ' 127.0.0.1 ',
+    PORT: '0',
+    DATABASE_SSL: 'verify',
+    WORKER_QUEUES: 'pipeline, channel.LOCAL,',
+    RETRY_MAX: '0',
+    TIME_ZONE: 'Europe/Berlin',
+    CALLBACK_ALLOW_CIDRS: '10.0.0.0/8,fd00::/8,192.0.2.1',
+    JWT_PUBLIC_KEY: 'a\\nb',
+    LOG_LEVEL: 'debug',
+    METRICS_TOKEN: '  ',
   })
   expect(env).toMatchObject({
-    host: '127.0.0.1', port: 0, databaseSsl: 'verify', workerQueues: ['pipeline', 'channel.LOCAL'], retryMax: 0, timeZone: 'Europe/Berlin',
-    callbackAllowCidrs: ['10.0.0.0/8', 'fd00::/8', '192.0.2.1'], jwtPublicKey: 'a\nb', logLevel: 'debug', metricsToken: undefined,
+    host: '127.0.0.1',
+    port: 0,
+    databaseSsl: 'verify',
+    workerQueues: ['pipeline', 'channel.LOCAL'],
+    retryMax: 0,
+    timeZone: 'Europe/Berlin',
+    callbackAllowCidrs: ['10.0.0.0/8', 'fd00::/8', '192.0.2.1'],
+    jwtPublicKey: 'a\nb',
+    logLevel: 'debug',
+    metricsToken: undefined,
   })
 })
 
 test('several encryption keys keep their order', () => {
   const { encryptionKeys } = read({ CONFIG_ENCRYPTION_KEYS: `new:${key()}, old-1:${key()}` })
-  expect(encryptionKeys.map(({ kid, key: bytes }) => [kid, bytes.length])).toEqual([['new', 32], ['old-1', 32]])
+  expect(encryptionKeys.map(({ kid, key: bytes }) => [kid, bytes.length])).toEqual([
+    ['new', 32],
+    ['old-1', 32],
+  ])
 })
 
 test('a cluster or sentinels stand in for REDIS_URL', () => {
-  expect(read({ REDIS_URL: undefined, REDIS_CLUSTER_NODES: 'a:1,[::1]:2' }).redisClusterNodes).toEqual(['a:1', '[::1]:2'])
-  expect(read({ REDIS_URL: '', REDIS_SENTINELS: 'a:1', REDIS_SENTINEL_NAME: 'm' })).toMatchObject({ redisSentinels: ['a:1'], redisSentinelName: 'm' })
+  expect(read({ REDIS_URL: undefined, REDIS_CLUSTER_NODES: 'a:1,[::1]:2' }).redisClusterNodes).toEqual([
+    'a:1',
+    '[::1]:2',
+  ])
+  expect(read({ REDIS_URL: '', REDIS_SENTINELS: 'a:1', REDIS_SENTINEL_NAME: 'm' })).toMatchObject({
+    redisSentinels: ['a:1'],
+    redisSentinelName: 'm',
+  })
   expect(messageOf(() => read({ REDIS_URL: '', REDIS_SENTINELS: 'a:1' }))).toMatch(/^REDIS_SENTINEL_NAME /)
 })
 
@@ -80,8 +133,20 @@ test.each<[string, string[]]>([
   ['REDIS_CLUSTER_NODES', ['a', 'a:1,b', 'a:port']],
   ['REDIS_SENTINELS', ['a', 'a:1 b:2']],
   ['JWT_JWKS_URL', ['nonsense', 'ftp://x/y', 'file:///etc/passwd']],
-  ['CONFIG_ENCRYPTION_KEYS', ['', 'k1', `k1:${randomBytes(16).toString('base64')}`, `k1:${key()}x`, `k 1:${key()}`, `:${key()}`, `k1:${key()}:x`,
-    `k1:${key()},k1:${key()}`, `k1:${key()},`]],
+  [
+    'CONFIG_ENCRYPTION_KEYS',
+    [
+      '',
+      'k1',
+      `k1:${randomBytes(16).toString('base64')}`,
+      `k1:${key()}x`,
+      `k 1:${key()}`,
+      `:${key()}`,
+      `k1:${key()}:x`,
+      `k1:${key()},k1:${key()}`,
+      `k1:${key()},`,
+    ],
+  ],
   ['PORT', ['x', '-1', '65536', '3000.5', '0x10', '1e3']],
   ['WORKER_METRICS_PORT', ['65536']],
   ['DINGTALK_BASE_URL', ['oapi.dingtalk.com', 'ftp://oapi.dingtalk.com']],
@@ -93,7 +158,10 @@ test.each<[string, string[]]>([
   ['SEND_TIMEOUT_MS', ['0', '10 s']],
   ['PIPELINE_CONCURRENCY', ['0', 'many']],
   ['CHANNEL_CONCURRENCY', ['0', '100000']],
-  ['CALLBACK_ALLOW_CIDRS', ['10.0.0.0/33', '10.0.0/8', 'example.com', '10.0.0.0/', '10.0.0.0/8/8', 'fd00::/129', '10.0.0.0/ 8']],
+  [
+    'CALLBACK_ALLOW_CIDRS',
+    ['10.0.0.0/33', '10.0.0/8', 'example.com', '10.0.0.0/', '10.0.0.0/8/8', 'fd00::/129', '10.0.0.0/ 8'],
+  ],
   ['LOG_LEVEL', ['verbose', 'INFO', 'silent']],
   ['OTEL_EXPORTER_OTLP_ENDPOINT', ['collector:4318']],
 ])('a bad %s is refused with one line that begins with its name', (name, values) => {
@@ -104,13 +172,20 @@ test.each<[string, string[]]>([
 })
 
 test('a message never repeats what may hold a password or a key', () => {
-  for (const variables of [{ DATABASE_URL: 'postgres://u:hunter2@db/x' }, { REDIS_URL: 'http://:hunter2@cache' }, { CONFIG_ENCRYPTION_KEYS: 'hunter2' }]) {
+  for (const variables of [
+    { DATABASE_URL: 'postgres://u:hunter2@db/x' },
+    { REDIS_URL: 'http://:hunter2@cache' },
+    { CONFIG_ENCRYPTION_KEYS: 'hunter2' },
+  ]) {
     expect(messageOf(() => read(variables))).not.toContain('hunter2')
   }
 })
 
 test('migrating needs the database alone', () => {
-  expect(readDatabaseEnv({ DATABASE_URL: REQUIRED.DATABASE_URL })).toMatchObject({ databaseUrl: REQUIRED.DATABASE_URL, databaseSsl: 'off' })
+  expect(readDatabaseEnv({ DATABASE_URL: REQUIRED.DATABASE_URL })).toMatchObject({
+    databaseUrl: REQUIRED.DATABASE_URL,
+    databaseSsl: 'off',
+  })
   expect(messageOf(() => readDatabaseEnv({}))).toBe('DATABASE_URL is missing')
 })
 
@@ -130,10 +205,21 @@ test('.env.example lists every variable that is read, and no other', () => {
 test('the defaults that .env.example shows are the defaults', () => {
   const env = read()
   const defaults: Record<string, string | number> = {
-    HOST: env.host, PORT: env.port, DATABASE_SSL: env.databaseSsl, QUEUE_PREFIX: env.queuePrefix, LOG_LEVEL: env.logLevel,
-    DINGTALK_BASE_URL: env.dingtalkBaseUrl, DINGTALK_API_BASE_URL: env.dingtalkApiBaseUrl, WECHAT_WORK_BASE_URL: env.wechatWorkBaseUrl,
-    SEND_TIMEOUT_MS: env.sendTimeoutMs, TIME_ZONE: env.timeZone, RETRY_MAX: env.retryMax, RETRY_INITIAL_DELAY_MS: env.retryInitialDelayMs,
-    PIPELINE_CONCURRENCY: env.pipelineConcurrency, CHANNEL_CONCURRENCY: env.channelConcurrency, WORKER_METRICS_PORT: env.workerMetricsPort,
+    HOST: env.host,
+    PORT: env.port,
+    DATABASE_SSL: env.databaseSsl,
+    QUEUE_PREFIX: env.queuePrefix,
+    LOG_LEVEL: env.logLevel,
+    DINGTALK_BASE_URL: env.dingtalkBaseUrl,
+    DINGTALK_API_BASE_URL: env.dingtalkApiBaseUrl,
+    WECHAT_WORK_BASE_URL: env.wechatWorkBaseUrl,
+    SEND_TIMEOUT_MS: env.sendTimeoutMs,
+    TIME_ZONE: env.timeZone,
+    RETRY_MAX: env.retryMax,
+    RETRY_INITIAL_DELAY_MS: env.retryInitialDelayMs,
+    PIPELINE_CONCURRENCY: env.pipelineConcurrency,
+    CHANNEL_CONCURRENCY: env.channelConcurrency,
+    WORKER_METRICS_PORT: env.workerMetricsPort,
   }
   for (const [name, value] of Object.entries(defaults)) expect(example).toContain(`\n# ${name}=${value}\n`)
 })

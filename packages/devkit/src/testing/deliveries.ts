@@ -29,7 +29,7 @@ export async function sendMany(
 }
 
 /** How many messages of the tenant have which status. */
-export async function statusCounts(pool: Pool, tenantId: string): Promise<Record<string, number>> {
+async function statusCounts(pool: Pool, tenantId: string): Promise<Record<string, number>> {
   const [rows] = await pool.query<RowDataPacket[]>(
     'SELECT status, COUNT(*) AS n FROM msg_message WHERE tenant_id = ? GROUP BY status',
     [tenantId],
