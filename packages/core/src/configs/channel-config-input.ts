@@ -24,7 +24,9 @@ export function settingsOf({ configJson }: ChannelConfigInput): Settings {
     if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)) return parsed as Settings
   } catch (error) {
     // The parser's own text quotes what it read, and that may be a secret.
-    throw new AppError('VALIDATION_FAILED', 'configJson is a string that is not JSON', {}, { cause: error })
+    const [path, message] = ['configJson', 'is a string that is not JSON']
+    const extras = { details: [{ path, message }] }
+    throw new AppError('VALIDATION_FAILED', `${path} ${message}`, extras, { cause: error })
   }
   throw invalidField('configJson', 'must be an object, or a string holding one')
 }

@@ -70,7 +70,8 @@ function keyOf({ tenantId, messageId }: MessageRef): string {
 
 async function lockPending(connection: PoolConnection, refs: readonly MessageRef[]): Promise<Set<string>> {
   const [rows] = await connection.query<RowDataPacket[]>(
-    `SELECT STRAIGHT_JOIN m.tenant_id, m.message_id, m.status FROM ${REFS_TABLE}
+    // DISTINCT keeps the list a table of its own: MySQL cannot lock a JSON_TABLE, and MariaDB knows no FOR UPDATE OF.
+    `SELECT STRAIGHT_JOIN m.tenant_id, m.message_id, m.status FROM (SELECT DISTINCT t, m, c FROM ${REFS_TABLE}) AS j
      JOIN msg_message m FORCE INDEX (uk_message) ON m.tenant_id = j.t AND m.message_id = j.m AND m.create_time = j.c FOR UPDATE`,
     [refsParameter(refs)],
   )
