@@ -5,7 +5,6 @@ import type { Pool, RowDataPacket } from 'mysql2/promise'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import { type RedisServer, startRedis } from '../../../devkit/src/services/redis.ts'
 import { createTestDatabase, type TestDatabase } from '../../../devkit/src/testing/test-database.ts'
-import { until } from '../../../devkit/src/testing/until.ts'
 import type { Caller } from '../contracts/caller.ts'
 import type { PipelineJob } from '../queues/jobs.ts'
 import { createQueues, type Queues } from '../queues/queues.ts'
@@ -62,6 +61,9 @@ function acceptorOn(pool: Pool): Acceptor {
   })
 }
 
+/** Lets every microtask that is due run: what was handed in has been validated, and no commit can have come back. */
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
 async function storedIds(pattern: string): Promise<string[]> {
   const [rows] = await database.pool.query<RowDataPacket[]>(
     'SELECT message_id FROM msg_message WHERE message_id LIKE ? ORDER BY 1',
@@ -72,7 +74,8 @@ async function storedIds(pattern: string): Promise<string[]> {
 
 test('an idle acceptor commits at once; what comes in meanwhile shares the next commit', async () => {
   const first = acceptor.accept(body('flush-first'), caller)
-  await until('the first to be on its way', () => acceptor.depth() === 1)
+  await settled()
+  expect(acceptor.depth()).toBe(1)
   const rest = Array.from({ length: 700 }, (_, index) => acceptor.accept(body(`flush-${index}`), caller))
   const outcomes = await Promise.all([first, ...rest])
   expect(new Set(outcomes.map(({ outcome }) => outcome))).toEqual(new Set(['new']))
@@ -192,7 +195,8 @@ test('closing waits for what is in hand', async () => {
   const accepted = Promise.all(
     Array.from({ length: 50 }, (_, index) => acceptor.accept(body(`closing-${index}`), caller)),
   )
-  await until('all to be handed in', () => acceptor.depth() === 50)
+  await settled()
+  expect(acceptor.depth()).toBe(50)
   await acceptor.close()
   expect(acceptor.depth()).toBe(0)
   expect(await storedIds('closing-%')).toHaveLength(50)
