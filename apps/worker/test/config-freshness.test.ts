@@ -12,6 +12,8 @@ import { until } from '@message-center/devkit/testing/until.ts'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 
+/** A guard against hanging on a machine that does much else. */
+const LONG_MS = 180_000
 let folder: string
 let redis: RedisServer
 let system: TestSystem
@@ -116,7 +118,7 @@ async function allReady(): Promise<void> {
 
 test('a message posted after the answer of a change uses the new value, whichever process takes it', async () => {
   await changeAndSend(100)
-})
+}, LONG_MS)
 
 test('also after Redis was restarted and emptied', async () => {
   await redis.restart()
@@ -165,4 +167,4 @@ test('also where one process routes and another one sends', async () => {
     expect(arrived?.key).toBe(token)
   }
   await split.stop()
-})
+}, LONG_MS)
