@@ -116,9 +116,13 @@ async function allReady(): Promise<void> {
   }
 }
 
-test('a message posted after the answer of a change uses the new value, whichever process takes it', async () => {
-  await changeAndSend(100)
-}, LONG_MS)
+test(
+  'a message posted after the answer of a change uses the new value, whichever process takes it',
+  async () => {
+    await changeAndSend(100)
+  },
+  LONG_MS,
+)
 
 test('also after Redis was restarted and emptied', async () => {
   await redis.restart()
@@ -146,25 +150,29 @@ test('a change succeeds while Redis is away, and holds for what was accepted mea
   await check()
 })
 
-test('also where one process routes and another one sends', async () => {
-  const urls = { databaseUrl: inject('databaseUrl'), redisUrl: inject('redisUrl') }
-  const split = await startTestSystem({ ...urls, workers: 0 })
-  await Promise.all([
-    split.startWorker({ WORKER_QUEUES: 'pipeline,scheduled' }),
-    split.startWorker({ WORKER_QUEUES: 'DINGTALK' }),
-  ])
-  const call = split.caller()
-  const { id } = await createConfig(call, 'DINGTALK')
-  await createTemplate(call, 'SPLIT', 'DINGTALK')
-  for (let index = 0; index < 20; index++) {
-    const token = `split-${index}`
-    const configJson = { mode: 'robot', accessToken: token }
-    const limit = { rateLimitCount: 100_000, rateLimitWindow: 1 }
-    await put(call, `/api/channel-configs/${id}`, { channelType: 'DINGTALK', channelName: 'a', configJson, ...limit })
-    const message = { messageId: token, businessType: 'SPLIT', businessData: { orderNo: token } }
-    await call('POST', '/api/messages', message)
-    const [arrived] = await split.sandbox.client.wait({ contains: `SPLIT ${token}` })
-    expect(arrived?.key).toBe(token)
-  }
-  await split.stop()
-}, LONG_MS)
+test(
+  'also where one process routes and another one sends',
+  async () => {
+    const urls = { databaseUrl: inject('databaseUrl'), redisUrl: inject('redisUrl') }
+    const split = await startTestSystem({ ...urls, workers: 0 })
+    await Promise.all([
+      split.startWorker({ WORKER_QUEUES: 'pipeline,scheduled' }),
+      split.startWorker({ WORKER_QUEUES: 'DINGTALK' }),
+    ])
+    const call = split.caller()
+    const { id } = await createConfig(call, 'DINGTALK')
+    await createTemplate(call, 'SPLIT', 'DINGTALK')
+    for (let index = 0; index < 20; index++) {
+      const token = `split-${index}`
+      const configJson = { mode: 'robot', accessToken: token }
+      const limit = { rateLimitCount: 100_000, rateLimitWindow: 1 }
+      await put(call, `/api/channel-configs/${id}`, { channelType: 'DINGTALK', channelName: 'a', configJson, ...limit })
+      const message = { messageId: token, businessType: 'SPLIT', businessData: { orderNo: token } }
+      await call('POST', '/api/messages', message)
+      const [arrived] = await split.sandbox.client.wait({ contains: `SPLIT ${token}` })
+      expect(arrived?.key).toBe(token)
+    }
+    await split.stop()
+  },
+  LONG_MS,
+)
