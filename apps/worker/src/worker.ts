@@ -6,7 +6,7 @@ import { createSettingsSource } from '@message-center/core/configs/settings-sour
 import { createTemplateSource } from '@message-center/core/configs/template-source.ts'
 import { watchChanges } from '@message-center/core/configs/watch-changes.ts'
 import { awaitDatabase } from '@message-center/core/database/await-database.ts'
-import { createDatabasePool } from '@message-center/core/database/pool.ts'
+import { connectDatabase, createDatabasePool } from '@message-center/core/database/pool.ts'
 import type { FinishedMessage } from '@message-center/core/messages/message-status.ts'
 import type { MessageHandler } from '@message-center/core/pipeline/message-handler.ts'
 import { channelQueue, PIPELINE_QUEUE, RESULT_QUEUE, SCHEDULED_QUEUE } from '@message-center/core/queues/names.ts'
@@ -18,6 +18,7 @@ import { type Env, EnvError } from '@message-center/core/settings/env.ts'
 import { importExtension } from '@message-center/core/settings/import-extension.ts'
 import type { Logger } from '@message-center/core/telemetry/logger.ts'
 import { createMetrics } from '@message-center/core/telemetry/metrics.ts'
+import { createUpkeepMetrics } from '@message-center/core/telemetry/upkeep-metrics.ts'
 import { createWorkerFactory } from './bull-worker.ts'
 import { startChannelWorker } from './delivery/channel-worker.ts'
 import { createResultChecks, startResultWorker } from './delivery/check-result.ts'
@@ -29,10 +30,10 @@ import { startPipelineWorker } from './pipeline/pipeline-worker.ts'
 import { createMessageRunner } from './pipeline/run-message.ts'
 import { reconcile } from './scheduled/reconcile.ts'
 import { startScheduler } from './scheduled/scheduler.ts'
+import { scheduledTasks } from './scheduled/tasks.ts'
 
 /** Connections besides the ones in use by batches that happen at once: claim, record, finish, dispatch, load, reconcile. */
 const DATABASE_CONNECTIONS = 12
-const RECONCILE_EVERY_MS = 2_000
 /** Sends get this long to end by themselves at shutdown; then they are aborted, and their outcome is recorded. */
 const SHUTDOWN_GRACE_MS = 6_000
 
@@ -123,23 +124,20 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
     const { sendTimeoutMs } = env
     startResultWorker(createWorker, { pool, registry, configs, cipher, fetch, sendTimeoutMs, underWay, logger })
   }
+  const upkeepMetrics = createUpkeepMetrics(metrics.registry)
+  const recovery = { pool, redis, queues, configs, settings, metrics, channelOrder, onFinished }
+  const partitions = { pool, connect: () => connectDatabase(env), settings, metrics: upkeepMetrics, logger }
   const scheduler = wanted.has(SCHEDULED_QUEUE)
     ? startScheduler({
-        tasks: [
-          {
-            name: 'reconcile',
-            everyMs: RECONCILE_EVERY_MS,
-            run: ({ afterLoss }) =>
-              reconcile(
-                { pool, redis, queues, configs, settings, metrics, channelOrder, onFinished },
-                { everything: afterLoss },
-              ),
-          },
-        ],
+        tasks: scheduledTasks({ reconcile: recovery, partitions, metrics: upkeepMetrics }),
+        rebuild: () => reconcile(recovery, { everything: true }),
+        settings,
+        changes,
         queue: queues.scheduled,
         redis,
         markerKey: `${env.queuePrefix}:marker`,
         createWorker,
+        metrics: upkeepMetrics,
         logger,
       })
     : undefined

@@ -76,14 +76,17 @@ test('killed with -9 and started again in the middle: all final, none lost, none
 })
 
 describe('the schedulers, which live in Redis as well', () => {
+  const ALL_SCHEDULERS = ['clean-up', 'partitions', 'reconcile']
   const schedulers = () =>
-    withRedis((redis) => redis.zrange(`${system.variables.QUEUE_PREFIX}:scheduled:repeat`, '0', '-1'))
+    withRedis(async (redis) =>
+      (await redis.zrange(`${system.variables.QUEUE_PREFIX}:scheduled:repeat`, '0', '-1')).toSorted(),
+    )
 
   test('are made again after a loss, once however many workers there are, and go on', async () => {
-    expect(await schedulers()).toEqual(['reconcile'])
+    expect(await schedulers()).toEqual(ALL_SCHEDULERS)
     await withRedis((redis) => redis.flushall())
-    await until('the schedulers', async () => (await schedulers()).length > 0)
-    expect(await schedulers()).toEqual(['reconcile'])
+    await until('the schedulers', async () => (await schedulers()).length === ALL_SCHEDULERS.length)
+    expect(await schedulers()).toEqual(ALL_SCHEDULERS)
   })
 
   test('a task that waits for an hour has its job again soon after a loss, not only when its hour has come', async () => {

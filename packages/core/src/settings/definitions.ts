@@ -54,7 +54,7 @@ export const SETTINGS = {
   },
   auditRetentionMonths: {
     schema: Type.Integer({ minimum: 1, maximum: 120 }),
-    description: 'Months that entries of the audit trail are kept',
+    description: 'Months of entries of the audit trail kept besides the current one (UTC)',
     scope: 'platform',
     fallback: () => 24,
   },
