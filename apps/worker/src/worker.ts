@@ -9,6 +9,7 @@ import { awaitDatabase } from '@message-center/core/database/await-database.ts'
 import { connectDatabase, createDatabasePool } from '@message-center/core/database/pool.ts'
 import type { FinishedMessage } from '@message-center/core/messages/message-status.ts'
 import type { MessageHandler } from '@message-center/core/pipeline/message-handler.ts'
+import { warnOfUnfitRedis } from '@message-center/core/queues/check-redis.ts'
 import { channelQueue, PIPELINE_QUEUE, RESULT_QUEUE, SCHEDULED_QUEUE } from '@message-center/core/queues/names.ts'
 import { createQueues } from '@message-center/core/queues/queues.ts'
 import { createFailFastRedis } from '@message-center/core/queues/redis.ts'
@@ -18,6 +19,7 @@ import { type Env, EnvError } from '@message-center/core/settings/env.ts'
 import { importExtension } from '@message-center/core/settings/import-extension.ts'
 import type { Logger } from '@message-center/core/telemetry/logger.ts'
 import { createMetrics } from '@message-center/core/telemetry/metrics.ts'
+import { registerQueueMetrics } from '@message-center/core/telemetry/queue-metrics.ts'
 import { createUpkeepMetrics } from '@message-center/core/telemetry/upkeep-metrics.ts'
 import { createWorkerFactory } from './bull-worker.ts'
 import { startChannelWorker } from './delivery/channel-worker.ts'
@@ -47,6 +49,7 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
   const redis = createFailFastRedis(env)
   const warn = (what: string) => (error: unknown) => logger.warn({ err: error }, what)
   redis.on('error', warn('redis'))
+  warnOfUnfitRedis(redis, logger)
   const cipher = createCipher(env.encryptionKeys)
   const registry = await loadChannels(env, { pool, redis, cipher, onTokenError: warn('access tokens') })
   const channelTypes = [...registry.keys()]
@@ -58,6 +61,14 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
   // As in the pipeline: what is not loaded here comes last.
   const channelOrder = (type: string) => (registry.has(type) ? channelTypes.indexOf(type) : channelTypes.length)
   const queues = createQueues(env, redis, warn('queue'))
+  registerQueueMetrics({
+    registry: metrics.registry,
+    redis,
+    queues,
+    channelTypes,
+    pool,
+    onError: warn('a queue could not be read for the metrics'),
+  })
   const changes = watchChanges(pool, warn('changes of configs cannot be seen'))
   const configs = createCandidateSource(pool, changes)
   const settings = createSettingsSource(pool, env, changes)
