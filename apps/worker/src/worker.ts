@@ -33,6 +33,7 @@ import { createMessageRunner } from './pipeline/run-message.ts'
 import { reconcile } from './scheduled/reconcile.ts'
 import { startScheduler } from './scheduled/scheduler.ts'
 import { scheduledTasks } from './scheduled/tasks.ts'
+import { startWatchdog } from './watchdog.ts'
 
 /** Connections besides the ones in use by batches that happen at once: claim, record, finish, dispatch, load, reconcile. */
 const DATABASE_CONNECTIONS = 12
@@ -152,9 +153,12 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
         logger,
       })
     : undefined
+  const { consumers } = factory
+  const watchdog = startWatchdog({ consumers, queues: queues.all(), redis, metrics: upkeepMetrics, logger })
 
   return {
     metrics,
+    fault: watchdog.fault,
     /** Rejects while MySQL or Redis does not answer. */
     async ready() {
       await Promise.all([pool.query('SELECT 1'), redis.ping()])
@@ -164,6 +168,7 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
       const abort = setTimeout(() => {
         for (const controller of underWay) controller.abort()
       }, SHUTDOWN_GRACE_MS)
+      watchdog.stop()
       await scheduler?.stop()
       await factory.close()
       clearTimeout(abort)

@@ -75,6 +75,14 @@ test('killed with -9 and started again in the middle: all final, none lost, none
   await expectEachOnce('602')
 })
 
+test('cut off from every process in the middle: all final, none lost, none sent twice, every worker fit', async () => {
+  await fiveHundred('606')
+  await withRedis((redis) => redis.client('KILL', 'TYPE', 'NORMAL'))
+  expect(await allFinal(system.pool, '606')).toEqual({ SUCCESS: 500 })
+  await expectEachOnce('606')
+  for (const { url } of system.workers) expect((await fetch(`${url}/health/live`)).status).toBe(200)
+})
+
 describe('the schedulers, which live in Redis as well', () => {
   const ALL_SCHEDULERS = ['clean-up', 'partitions', 'reconcile']
   const schedulers = () =>

@@ -2,7 +2,7 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 
 export type UpkeepMetrics = ReturnType<typeof createUpkeepMetrics>
 
-/** What a process tells of the scheduled tasks that it ran. One process runs each: over all of them take the max, or the sum of rates. */
+/** What a process tells of what keeps the system going: the scheduled tasks that it ran, its watchdog. */
 export function createUpkeepMetrics(registry: Registry) {
   const registers = [registry]
   const perProcess = 'by this process; the newest of all processes counts: max by (task)'
@@ -36,6 +36,12 @@ export function createUpkeepMetrics(registry: Registry) {
       name: 'message_center_partition_catch_all_rows',
       help: 'Rows beyond the last month partition, counted up to a limit, as of the last run of the task partitions by this process: should be 0',
       labelNames: ['table'],
+      registers,
+    }),
+    consumersReplaced: new Counter({
+      name: 'message_center_consumers_replaced_total',
+      help: 'Consumers of a queue that took no job although some were due, and were replaced by the watchdog',
+      labelNames: ['queue'],
       registers,
     }),
     cleanedRows: new Counter({
