@@ -11,7 +11,7 @@ interface CodeRule {
 const permanent = (meaning: string): CodeRule => ({ errorClass: 'PERMANENT', meaning })
 
 /** What Feishu's codes mean for the message. A code that is not here is PERMANENT. */
-export const CODES: Readonly<Record<string, CodeRule>> = {
+const CODES: Readonly<Record<string, CodeRule>> = {
   9499: permanent('the body is malformed or over 20 KB'),
   19001: permanent('the token of the webhook is not valid: the bot was removed'),
   19021: permanent('the signature is wrong, or the clock is more than an hour off'),
