@@ -5,8 +5,7 @@ import { createWechatWorkAdapter } from '@message-center/core/channels/wechat-wo
 import { afterAll, describe, inject, test } from 'vitest'
 import { startSandbox } from '../sandbox/start.ts'
 import { createTestDatabase } from '../testing/test-database.ts'
-import type { ProviderRequest } from './fixture.ts'
-import { type ConformanceFixture, conformanceChecks, forwardTo } from './index.ts'
+import { type ConformanceFixture, conformanceChecks, forwardTo, type ProviderRequest } from './index.ts'
 
 // The fake provider is the sandbox, which refuses what the providers' documentation does not allow.
 const sandbox = await startSandbox()
@@ -86,6 +85,11 @@ const WECOM_ROBOT: ConformanceFixture = {
   },
 }
 
+const WECOM_ROBOT_BY_WEBHOOK: ConformanceFixture = {
+  ...WECOM_ROBOT,
+  config: (url) => ({ mode: 'robot', webhook: `${url}/cgi-bin/webhook/send?key=robot-key-0123456789` }),
+}
+
 const WECOM_APP: ConformanceFixture = {
   createAdapter: ADAPTERS.wecom,
   config: () => ({ mode: 'app', corpId: 'ww-corp', corpSecret: 'corp-secret-0123456789', agentId: 1000002 }),
@@ -119,6 +123,7 @@ describe.each(
     'DINGTALK robot by its webhook': DINGTALK_ROBOT_BY_WEBHOOK,
     'DINGTALK app': DINGTALK_APP,
     'WECHAT_WORK robot': WECOM_ROBOT,
+    'WECHAT_WORK robot by its webhook': WECOM_ROBOT_BY_WEBHOOK,
     'WECHAT_WORK app': WECOM_APP,
     LOCAL,
   }),
