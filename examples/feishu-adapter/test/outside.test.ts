@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -31,6 +31,12 @@ function load(specifier: string, cwd: string): unknown {
 }
 
 const WORKS = { type: 'FEISHU', robot: { msg_type: 'text', content: { text: 'hello\n<at user_id="ou_1"></at>' } } }
+
+test('nothing in apps and packages knows of it', () => {
+  const files = globSync('{apps,packages}/*/{src,test,bin}/**/*.{ts,mjs,md,sql,lua}', { cwd: WORKSPACE })
+  expect(files.length).toBeGreaterThan(100)
+  expect(files.filter((file) => /feishu|飞书/i.test(readFileSync(join(WORKSPACE, file), 'utf8')))).toEqual([])
+})
 
 test('the folder itself can be named', () => {
   expect(load('./examples/feishu-adapter', WORKSPACE)).toEqual(WORKS)
