@@ -105,7 +105,7 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
     }),
     ...extensions,
   ])
-  const run = createMessageRunner({ handlers, changes, configs, channelOrder: channelTypes, metrics, dispatch })
+  const run = createMessageRunner({ handlers, changes, configs, channelOrder: channelTypes, metrics, logger, dispatch })
   const providers = createProviderFetch({ timeoutMs: env.sendTimeoutMs })
   const underWay = new Set<AbortController>()
   const factory = createWorkerFactory(env, logger)
