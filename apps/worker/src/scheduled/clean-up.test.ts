@@ -77,8 +77,8 @@ test('broken off in the middle, it says so, and the next run does the rest', asy
   const stopping = new AbortController()
   const stopAfterFirst = steps.map((step) => ({
     ...step,
-    async remove(limit: number) {
-      const removed = await step.remove(limit)
+    async remove(limit: number, signal: AbortSignal) {
+      const removed = await step.remove(limit, signal)
       if (removed > 0) stopping.abort()
       return removed
     },

@@ -10,8 +10,11 @@ import type { Pool } from 'mysql2/promise'
 export interface CleanUpStep {
   /** Names the rows: `message keys`. */
   name: string
-  /** Removes at most `limit` of them and answers how many; fewer than `limit`: there are no more. */
-  remove(limit: number): Promise<number>
+  /**
+   * Removes at most `limit` of them and answers how many; fewer than `limit`: there are no more.
+   * @param signal for a step that has batches of its own
+   */
+  remove(limit: number, signal: AbortSignal): Promise<number>
 }
 
 /** A statement of this size locks its rows for some milliseconds. */
@@ -51,7 +54,7 @@ export async function cleanUp(
     try {
       for (let removed = batch; removed === batch && !signal.aborted; ) {
         const startedAt = performance.now()
-        removed = await remove(batch)
+        removed = await remove(batch, signal)
         total += removed
         onRemoved(name, removed)
         if (removed === batch) await delay(Math.max(MIN_PAUSE_MS, performance.now() - startedAt))

@@ -6,8 +6,8 @@ import type { UpkeepMetrics } from '@message-center/core/telemetry/upkeep-metric
 export interface ScheduledTask {
   /** Also the name of its jobs. */
   name: string
-  /** The setting that says how often it runs. */
-  interval: Extract<keyof Settings, `${string}IntervalSeconds`>
+  /** How often it runs. */
+  everySeconds(settings: Settings): number
   /**
    * @param signal aborts when the process stops
    * @returns what was done, for people who look into the queue; undefined where another process is at it

@@ -53,13 +53,13 @@ export function startScheduler(deps: {
   async function schedule(): Promise<void> {
     checkedAt = performance.now()
     const settings = await deps.settings(PLATFORM_TENANT)
-    for (const { name, interval } of tasks) {
-      const every = settings[interval] * 1_000
+    for (const { name, everySeconds } of tasks) {
+      const every = everySeconds(settings) * 1_000
       const present = await queue.getJobScheduler(name)
       // One that is right is left alone: made again by each process, it might never come to run.
       if (present?.every === every && (present.next ?? 0) > Date.now() - OVERDUE_MS) continue
       await queue.upsertJobScheduler(name, { every }, { name, opts: KEPT_FOR_PEOPLE })
-      logger.info({ task: name, everySeconds: settings[interval] }, 'task scheduled')
+      logger.info({ task: name, everyMs: every }, 'task scheduled')
     }
   }
 

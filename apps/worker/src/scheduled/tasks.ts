@@ -15,7 +15,7 @@ export function scheduledTasks(deps: {
   return [
     {
       name: 'reconcile',
-      interval: 'reconcileIntervalSeconds',
+      everySeconds: ({ reconcileIntervalSeconds }) => reconcileIntervalSeconds,
       async run() {
         const revived = await reconcile(deps.reconcile, { everything: false })
         return revived === undefined ? undefined : `${revived} messages and tasks got a new job`
@@ -23,12 +23,12 @@ export function scheduledTasks(deps: {
     },
     {
       name: 'partitions',
-      interval: 'partitionIntervalSeconds',
+      everySeconds: ({ partitionIntervalSeconds }) => partitionIntervalSeconds,
       run: (signal) => keepPartitions(deps.partitions, signal),
     },
     {
       name: 'clean-up',
-      interval: 'cleanUpIntervalSeconds',
+      everySeconds: ({ cleanUpIntervalSeconds }) => cleanUpIntervalSeconds,
       run: (signal) =>
         aloneWith(pool, 'clean-up', () =>
           cleanUp(cleanUpSteps({ pool, settings }), {
