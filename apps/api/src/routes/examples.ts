@@ -24,6 +24,14 @@ export const MESSAGE_EXAMPLES = [
 
 export const BATCH_EXAMPLES = [[MESSAGE_EXAMPLES[0], { businessType: 'ORDER_CREATED', businessData: ORDER }]]
 
+/** All that failed; task ids are made by the system. */
+export const RETRY_EXAMPLES = [{}]
+
+export const REDRIVE_EXAMPLES = [
+  { errorCode: 'CHANNEL_ERROR', channelType: 'DINGTALK', createdFrom: '2026-11-23T00:00:00Z', dryRun: true },
+  { status: 'FAILED', businessType: 'ORDER_CREATED', errorCode: 'TEMPLATE_NOT_FOUND', limit: 100 },
+]
+
 export const CHANNEL_CONFIG_EXAMPLES = [
   {
     channelType: 'DINGTALK',
