@@ -8,7 +8,10 @@ import type { WorkerFactory } from '../bull-worker.ts'
 export interface ScheduledTask {
   name: string
   everyMs: number
-  /** @param afterLoss Redis was found emptied: nothing that it held can be relied on */
+  /**
+   * @param afterLoss Redis was found emptied: nothing that it held can be relied on
+   * @returns undefined where another process is at it
+   */
   run(options: { afterLoss: boolean }): Promise<unknown>
 }
 
@@ -32,8 +35,7 @@ export function startScheduler(deps: {
     const task = tasks.find(({ name }) => name === job.name)
     if (!task) return 'unknown task'
     const afterLoss = job.data.afterLoss === true
-    const result = await task.run({ afterLoss })
-    return result
+    return (await task.run({ afterLoss })) ?? 'another process is at it'
   })
 
   async function schedule(): Promise<void> {
@@ -53,8 +55,11 @@ export function startScheduler(deps: {
     scheduled = true
     if (!emptied) return
     logger.warn('redis holds no marker: it is new or was emptied; everything that is not final gets its job again')
-    // The marker comes last: a crash half-way is a loss still to be made up for. Another process doing the same is harmless.
-    for (const task of tasks) await task.run({ afterLoss: true })
+    // The marker comes last: a crash half-way is a loss still to be made up for.
+    for (const task of tasks) {
+      // Whoever is at it may have begun before the loss; the next look tells whether the marker is there.
+      if ((await task.run({ afterLoss: true })) === undefined) return
+    }
     await redis.set(markerKey, new Date().toISOString())
   }
 
