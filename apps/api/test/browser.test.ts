@@ -1,4 +1,4 @@
-import { faultsOf, startBrowser } from '@message-center/devkit/browser/browser.ts'
+import { faultsOf, type Page, startBrowser } from '@message-center/devkit/browser/browser.ts'
 import { jobOfMessage, openQueue } from '@message-center/devkit/browser/bull-board.ts'
 import {
   chooseExample,
@@ -12,7 +12,10 @@ import { seedDemo } from '@message-center/devkit/demo/seed.ts'
 import { findChromium } from '@message-center/devkit/services/chromium.ts'
 import { finalMessage } from '@message-center/devkit/testing/demo-tenant.ts'
 import { startTestSystem, type TestSystem } from '@message-center/devkit/testing/test-system.ts'
-import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest'
+
+// Without a graphics card, on a busy machine, a page takes its time.
+vi.setConfig({ testTimeout: 180_000 })
 
 /** `npm run test:browser` installs it where it can. */
 const chromium = await findChromium()
@@ -22,6 +25,9 @@ describe.skipIf(chromium === undefined)('in a browser', () => {
   let system: TestSystem
   let browser: Awaited<ReturnType<typeof startBrowser>>
   let apiUrl: string
+  let docs: Page
+  /** What Swagger UI did that it is not to do, in all tests. */
+  let faults: string[]
   const token = () => system.token({ roles: ['admin'] })
 
   beforeAll(async () => {
@@ -30,6 +36,9 @@ describe.skipIf(chromium === undefined)('in a browser', () => {
     apiUrl = system.apis[0]?.url ?? ''
     await seedDemo(createApiClient(apiUrl, token()))
     browser = await startBrowser(chromium ?? '')
+    docs = await browser.newPage()
+    faults = faultsOf(docs, apiUrl)
+    await openSwaggerUi(docs, apiUrl, token())
   })
   afterAll(async () => {
     await browser?.close()
@@ -37,18 +46,12 @@ describe.skipIf(chromium === undefined)('in a browser', () => {
   })
 
   test('an operator configures a channel, writes a template and sends a message in Swagger UI, and sees it on Bull Board', async () => {
-    const docs = await browser.newPage()
-    const faults = faultsOf(docs, apiUrl)
-    await openSwaggerUi(docs, apiUrl, token())
-
     for (const path of ['/api/channel-configs', '/api/templates']) {
       const operation = await openOperation(docs, 'post', path)
-      const names = await exampleNames(operation)
-      expect(names.length).toBeGreaterThan(1)
-      for (const name of names) {
-        await chooseExample(operation, name)
-        expect([path, name, await execute(operation)]).toMatchObject([path, name, { status: 201 }])
-      }
+      // The first as it stands, and another one that is chosen.
+      expect([path, await execute(operation)]).toMatchObject([path, { status: 201 }])
+      await chooseExample(operation, (await exampleNames(operation)).at(-1) ?? '')
+      expect([path, await execute(operation)]).toMatchObject([path, { status: 201 }])
     }
     const { status, body } = await execute(await openOperation(docs, 'post', '/api/messages'))
     expect([status, body]).toEqual([202, expect.stringContaining('"success": true')])
@@ -66,9 +69,6 @@ describe.skipIf(chromium === undefined)('in a browser', () => {
   })
 
   test('an operation of each kind opens with its fields filled, and nothing that cannot be shown', async () => {
-    const docs = await browser.newPage()
-    const faults = faultsOf(docs, apiUrl)
-    await openSwaggerUi(docs, apiUrl, token())
     const tags = docs.locator('.opblock-tag-section')
     await tags.first().waitFor()
     for (const tag of await tags.all()) {
@@ -85,10 +85,8 @@ describe.skipIf(chromium === undefined)('in a browser', () => {
   })
 
   test('the settings of a channel can be read by channel type and mode', async () => {
-    const docs = await browser.newPage()
-    const faults = faultsOf(docs, apiUrl)
-    await docs.goto(`${apiUrl}/docs/`)
-    const operation = docs.locator('.opblock-post', { has: docs.locator('[data-path="/api/channel-configs"]') })
+    const path = docs.locator('[data-path="/api/channel-configs/{id}"]')
+    const operation = docs.locator('.opblock-put', { has: path })
     await operation.locator('.opblock-summary-control').click()
     await operation.locator('.opblock-section-request-body').getByText('Schema', { exact: true }).click()
     const body = operation.locator('.opblock-section-request-body')

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 
+export type { Page } from 'playwright-core'
+
 /** A headless Chromium with an empty profile of its own. */
 export interface Browser {
   /** A new page with no cookies of the others; `options` as Playwright's, e.g. `httpCredentials`. */
