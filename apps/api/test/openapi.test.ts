@@ -29,7 +29,7 @@ interface Document {
 }
 
 const ADAPTER = `export default {
-  type: 'FEISHU', displayName: '飞书', secretFields: ['token'], messageTypes: ['TEXT'],
+  type: 'PIGEON', displayName: 'Pigeon', secretFields: ['token'], messageTypes: ['TEXT'],
   configSchema: { anyOf: [
     { type: 'object', required: ['mode', 'token'], properties: { mode: { const: 'robot' }, token: { type: 'string' } } },
     { type: 'object', required: ['mode', 'appId'], properties: { mode: { const: 'app' }, appId: { type: 'string' } } },
@@ -45,10 +45,10 @@ let operations: { name: string; method: string; path: string; operation: Operati
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'openapi-'))
-  writeFileSync(join(folder, 'feishu.mjs'), ADAPTER)
+  writeFileSync(join(folder, 'pigeon.mjs'), ADAPTER)
   api = await startApiHere(
     { databaseUrl: inject('databaseUrl'), redisUrl: inject('redisUrl') },
-    { CHANNEL_ADAPTERS: join(folder, 'feishu.mjs') },
+    { CHANNEL_ADAPTERS: join(folder, 'pigeon.mjs') },
   )
   document = (await api.caller()<Document>('GET', '/docs/json')).body
   operations = Object.entries(document.paths).flatMap(([path, methods]) =>
@@ -113,7 +113,7 @@ describe('configJson of a channel config', () => {
         DINGTALK: ['robot', 'app'],
         WECHAT_WORK: ['robot', 'app'],
         LOCAL: ['recipients'],
-        FEISHU: ['robot', 'app'],
+        PIGEON: ['robot', 'app'],
       })
     }
   })
