@@ -3,7 +3,9 @@ import { MESSAGE_ID_PATTERN } from '@message-center/core/contracts/messages.ts'
 import { Type } from 'typebox'
 
 /** `/{messageId}`. */
-export const MessageParams = Type.Object({ messageId: Type.String() })
+export const MessageParams = Type.Object({
+  messageId: Type.String({ description: 'As answered by the POST', examples: ['demo-1'] }),
+})
 
 const MESSAGE_ID = new RegExp(MESSAGE_ID_PATTERN)
 

@@ -1,6 +1,6 @@
+import { SCHEMA_LOCK } from '@message-center/core/database/migrate.ts'
 import { aloneWith } from '@message-center/core/database/named-lock.ts'
 import { connectDatabase } from '@message-center/core/database/pool.ts'
-import { SCHEMA_LOCK } from '@message-center/core/schema/migrate.ts'
 import { listPartitions, monthStart, partitionName } from '@message-center/core/schema/partitions.ts'
 import { SETTINGS, type Settings } from '@message-center/core/settings/definitions.ts'
 import { readEnv } from '@message-center/core/settings/env.ts'

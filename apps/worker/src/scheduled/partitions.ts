@@ -1,12 +1,12 @@
 import type { SettingsSource } from '@message-center/core/configs/settings-source.ts'
 import { PLATFORM_TENANT } from '@message-center/core/contracts/caller.ts'
+import { SCHEMA_LOCK } from '@message-center/core/database/migrate.ts'
 import { aloneWith } from '@message-center/core/database/named-lock.ts'
 import {
   maintainPartitions,
   type PartitionReport,
   partitionFaults,
 } from '@message-center/core/schema/maintain-partitions.ts'
-import { SCHEMA_LOCK } from '@message-center/core/schema/migrate.ts'
 import type { Logger } from '@message-center/core/telemetry/logger.ts'
 import type { UpkeepMetrics } from '@message-center/core/telemetry/upkeep-metrics.ts'
 import type { Connection, Pool, RowDataPacket } from 'mysql2/promise'

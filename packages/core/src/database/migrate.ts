@@ -2,10 +2,10 @@ import { fileURLToPath } from 'node:url'
 import { drizzle } from 'drizzle-orm/mysql2'
 import { migrate } from 'drizzle-orm/mysql2/migrator'
 import type { Connection } from 'mysql2/promise'
-import { releaseNamedLock, takeNamedLock } from '../database/named-lock.ts'
-import { ensurePartitions } from './partitions.ts'
+import { ensurePartitions } from '../schema/partitions.ts'
+import { releaseNamedLock, takeNamedLock } from './named-lock.ts'
 
-const MIGRATIONS_FOLDER = fileURLToPath(new URL('./migrations', import.meta.url))
+const MIGRATIONS_FOLDER = fileURLToPath(new URL('../schema/migrations', import.meta.url))
 /** Held by whoever changes tables or their partitions. */
 export const SCHEMA_LOCK = 'migrate'
 const LOCK_TIMEOUT_SECONDS = 120
