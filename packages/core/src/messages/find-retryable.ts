@@ -45,9 +45,10 @@ export async function findRetryable(
 function failedCondition({ channelType, errorCode }: RedriveInput): { condition: string; values: unknown[] } {
   const code = (column: string) => (errorCode ? `${column} = ?` : `COALESCE(${column}, '') <> 'CANCELLED'`)
   const codeValues = errorCode ? [errorCode] : []
-  const task = `EXISTS (SELECT 1 FROM msg_channel_task k FORCE INDEX (uk_task)
+  // Not EXISTS: MariaDB would turn it, beside the OR, into a list of all failed tasks there are.
+  const task = `(SELECT k.id FROM msg_channel_task k FORCE INDEX (uk_task)
     WHERE k.tenant_id = m.tenant_id AND k.message_id = m.message_id AND k.create_time = m.create_time
-      AND k.status = 'FAILED' AND ${code('k.error_code')}${channelType ? ' AND k.channel_type = ?' : ''})`
+      AND k.status = 'FAILED' AND ${code('k.error_code')}${channelType ? ' AND k.channel_type = ?' : ''} LIMIT 1) IS NOT NULL`
   if (channelType) return { condition: task, values: [...codeValues, channelType] }
   return {
     condition: `(${task} OR (m.status = 'FAILED' AND m.total_channels = 0 AND ${code('m.error_code')}))`,
