@@ -71,7 +71,12 @@ function boardQueues({ queues, registry }: BullBoardOptions): BullMQAdapter[] {
       description: 'One job per group of messages accepted together',
     },
     ...channels,
-    { queue: queues.scheduled, displayName: '3 Scheduled', description: 'Recovery and clean-up, by the clock' },
+    {
+      queue: queues.callbacks,
+      displayName: '3 Callbacks',
+      description: 'One job per final status that a callbackUrl is told of',
+    },
+    { queue: queues.scheduled, displayName: '4 Scheduled', description: 'Recovery and clean-up, by the clock' },
   ]
   return all.map(({ queue, ...names }) => new BullMQAdapter(queue, names))
 }

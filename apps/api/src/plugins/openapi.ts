@@ -3,6 +3,7 @@ import swaggerUi from '@fastify/swagger-ui'
 import type { ChannelRegistry } from '@message-center/core/channels/registry.ts'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { CALLBACK_WEBHOOKS } from './openapi-callbacks.ts'
 import { type ApiDocument, documentChannelConfigs } from './openapi-channel-configs.ts'
 import { protectPages } from './security-headers.ts'
 
@@ -19,11 +20,13 @@ export const openapiPlugin = fp(
         },
         components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
         security: [{ bearer: [] }],
+        webhooks: CALLBACK_WEBHOOKS,
         tags: [
           { name: 'messages', description: 'Send and look up' },
           { name: 'channel-configs', description: 'How a tenant or a store reaches a channel' },
           { name: 'templates', description: 'What a message says on a channel' },
           { name: 'system-configs', description: 'Dynamic settings' },
+          { name: 'callbacks', description: 'Be told of final statuses: what signs the requests to `callbackUrl`' },
           { name: 'audit-logs', description: 'Who changed what' },
           { name: 'clients', description: 'Programs that call this API, and their tokens' },
           { name: 'operations', description: 'Health and metrics' },

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox'
+import { MessageCallback } from './callbacks.ts'
 import { MessageType } from './content.ts'
 import { IdInput, IdOutput, IdText } from './ids.ts'
 import { PageQuery } from './pages.ts'
@@ -56,7 +57,8 @@ export const Attributes = Type.Object(
         format: 'uri',
         pattern: '^https?://',
         maxLength: 2048,
-        description: 'Told of the final status (Standard Webhooks)',
+        description:
+          'Told of the final status by a signed POST (Standard Webhooks, see `webhooks`). http or https, any port, no user name or password, no inner address; the tenant needs a secret: `POST /api/callback-secret`',
       }),
     ),
   },
@@ -151,6 +153,7 @@ const messageFields = {
   createTime: Time,
   updateTime: Time,
   finishTime: OptionalTime,
+  callback: Type.Union([MessageCallback, Type.Null()], { description: 'Null for a message without a callbackUrl' }),
 }
 
 /** An item of the message list. */

@@ -10,6 +10,7 @@ const platform: Caller = { ...caller, roles: ['platform', 'sender'] }
 const rules: MessageRules = {
   channelTypes: new Set(['LOCAL', 'DINGTALK']),
   hasCallbackSecret: (tenantId) => tenantId === '9',
+  callbackUrlFault: (url) => (url.includes('inner') ? 'names an inner address' : undefined),
 }
 const plain = { messageId: 'm', businessType: 'ORDER', businessData: { a: 1 } }
 

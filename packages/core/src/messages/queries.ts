@@ -141,6 +141,17 @@ function toSummary(row: RowDataPacket, tasks?: readonly RowDataPacket[]): Messag
     createTime: row.create_time.toISOString(),
     updateTime: row.update_time.toISOString(),
     finishTime: row.finish_time?.toISOString() ?? null,
+    callback: toCallback(row),
+  }
+}
+
+function toCallback(row: RowDataPacket): MessageSummary['callback'] {
+  if (row.callback_state === null) return null
+  return {
+    state: row.callback_state,
+    attempts: row.callback_attempts,
+    lastResult: row.callback_result,
+    nextTime: row.callback_next_time?.toISOString() ?? null,
   }
 }
 
