@@ -33,7 +33,13 @@ export async function startCallbackReceiver(
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk)
     const body = Buffer.concat(chunks).toString()
-    const callback = { path: request.url ?? '', headers: request.headers, body, event: JSON.parse(body), at: Date.now() }
+    const callback = {
+      path: request.url ?? '',
+      headers: request.headers,
+      body,
+      event: JSON.parse(body),
+      at: Date.now(),
+    }
     received.push(callback)
     const status = reply(callback, of(callback.event.data.messageId).length)
     if (status !== 'hang') response.writeHead(status).end()

@@ -83,13 +83,14 @@ test('a worker killed -9 after the final status and before the callback: told al
   await next.stop()
 })
 
-test('killed -9 in the middle of a call: called once more when its lease is over, as the same event', async () => {
+test('killed -9 in the middle of a call, and Redis lost: called once more when the lease is over, as the same event', async () => {
   hangs = true
   const worker = await system.startWorker()
   const { ids } = await post('812', 1)
   const [id = ''] = ids
   await until('the call', () => receiver.of(id)[0])
   await worker.stop('SIGKILL')
+  await withRedis((redis) => redis.flushall())
   hangs = false
   const next = await system.startWorker()
   await allTold('812', 1)
@@ -111,7 +112,7 @@ test('Redis emptied with callbacks waiting and under way: each told, none twice'
   await Promise.all([others.stop(), worker.stop()])
 })
 
-test('SIGTERM while a receiver hangs: the try is given up and recorded, the exit is 0, and another worker tries again', async () => {
+test('SIGTERM while a receiver hangs: the try is given up and recorded, and the exit is 0', async () => {
   hangs = true
   const worker = await system.startWorker({ SEND_TIMEOUT_MS: '60000' })
   const { ids } = await post('814', 1)
@@ -119,8 +120,4 @@ test('SIGTERM while a receiver hangs: the try is given up and recorded, the exit
   expect(await worker.stop('SIGTERM')).toEqual({ code: 0, signal: null })
   const [rows] = await system.pool.query('SELECT callback_result FROM msg_message WHERE tenant_id = 814')
   expect(rows).toEqual([{ callback_result: 'no answer before this service stopped' }])
-  hangs = false
-  const next = await system.startWorker()
-  await allTold('814', 1)
-  await next.stop()
 })

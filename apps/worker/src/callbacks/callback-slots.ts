@@ -7,47 +7,73 @@ export interface CallbackSlot {
 }
 
 export interface CallbackSlots {
-  /** A slot; undefined where the tenant, or the receiver, holds as many as it may. */
-  take(tenantId: string, origin: string): CallbackSlot | undefined
+  /** A slot; or, where the tenant or the receiver holds as many as it may, when to ask again (epoch ms). */
+  take(tenantId: string, origin: string): CallbackSlot | { askAgainAt: number }
 }
 
-/** Receivers that are remembered as silent; one that is forgotten is merely given more slots again. */
-const MAX_SILENT = 10_000
+/** A tenant, or a receiver: an origin. */
+interface Holder {
+  held: number
+  /** The last call got no answer. */
+  silent: boolean
+  /** How long a call takes, on average. */
+  callMs: number
+  /** When the last of those that were sent away comes back, epoch ms. */
+  lastReturn: number
+}
+
+/** Who is forgotten is merely given its full share again. */
+const MAX_HOLDERS = 20_000
 /** A silent receiver is asked by one call at a time. */
 const PROBES = 1
+const FIRST_GUESS_MS = 50
+/** Those that are sent away come back a little faster than slots become free, so that none is left unused. */
+const HASTE = 0.8
+/** However long the line is, a receiver that has come back is noticed by then; and a long line costs little. */
+const LONGEST_WAIT_MS = 60_000
 
 /**
  * Shares out the slots of this process, so that no receiver that hangs takes those of others: a tenant holds half of them at
- * most, and so does a receiver (an origin), until a call to it ends without an answer; from then on it holds one, until it
- * answers again.
+ * most, and so does a receiver, until a call to it ends without an answer; from then on it holds one, until it answers again.
+ * Whoever finds no slot is sent away until its turn may have come, by how long calls take and how many were sent away before.
  * @param total calls at once in this process
+ * @param now epoch ms
  */
-export function createCallbackSlots(total: number): CallbackSlots {
+export function createCallbackSlots(total: number, now: () => number = Date.now): CallbackSlots {
   const share = Math.max(1, Math.floor(total / 2))
-  const held = new Map<string, number>()
-  const silent = new LRUCache<string, true>({ max: MAX_SILENT })
-  const heldBy = (holder: string) => held.get(holder) ?? 0
-  const change = (holder: string, by: number) => {
-    const count = heldBy(holder) + by
-    if (count === 0) held.delete(holder)
-    else held.set(holder, count)
+  const holders = new LRUCache<string, Holder>({ max: MAX_HOLDERS })
+  function holderOf(key: string): Holder {
+    let holder = holders.get(key)
+    if (!holder) {
+      holder = { held: 0, silent: false, callMs: FIRST_GUESS_MS, lastReturn: 0 }
+      holders.set(key, holder)
+    }
+    return holder
   }
   return {
     take(tenantId, origin) {
-      const holders = [`tenant ${tenantId}`, origin]
-      if (heldBy(`tenant ${tenantId}`) >= share || heldBy(origin) >= (silent.has(origin) ? PROBES : share))
-        return undefined
-      for (const holder of holders) change(holder, 1)
-      let released = false
+      const [tenant, receiver] = [holderOf(`tenant ${tenantId}`), holderOf(origin)]
+      const most = receiver.silent ? PROBES : share
+      if (receiver.held >= most) return { askAgainAt: sendAway(receiver, most, now()) }
+      if (tenant.held >= share) return { askAgainAt: sendAway(tenant, share, now()) }
+      const takenAt = now()
+      for (const holder of [tenant, receiver]) holder.held += 1
       return {
         release(answered) {
-          if (released) return
-          released = true
-          for (const holder of holders) change(holder, -1)
-          if (answered === true) silent.delete(origin)
-          if (answered === false) silent.set(origin, true)
+          for (const holder of [tenant, receiver]) {
+            holder.held -= 1
+            if (answered !== undefined) holder.callMs += (now() - takenAt - holder.callMs) / 4
+          }
+          if (answered !== undefined) receiver.silent = !answered
         },
       }
     },
   }
+}
+
+function sendAway(holder: Holder, slots: number, now: number): number {
+  const next = Math.max(now, holder.lastReturn) + (HASTE * holder.callMs) / slots
+  if (next > now + LONGEST_WAIT_MS) return now + LONGEST_WAIT_MS * (0.5 + Math.random() / 2)
+  holder.lastReturn = next
+  return Math.ceil(next)
 }

@@ -19,7 +19,7 @@ export function startCallbackWorker(
     const log = { messageId: job.data.messageId, tenantId: job.data.tenantId }
     let verdict: Verdict
     try {
-      verdict = await deliverCallback(job.data, job.attemptsStarted - 1, deps)
+      verdict = await deliverCallback(job.data, deps)
     } catch (error) {
       deps.logger.error({ ...log, err: error }, 'callback interrupted by a system fault; the try comes again')
       verdict = { queue: 'postpone', until: Date.now() + FAULT_DELAY_MS }

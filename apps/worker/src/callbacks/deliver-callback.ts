@@ -30,24 +30,20 @@ export interface CallbackDependencies {
 
 /** A try may take its full time and then needs its outcome committed: only after that may another one begin. */
 const LEASE_MARGIN_MS = 5_000
-/** Whoever got no slot comes again: soon at first, and so seldom at last that a long line costs little. */
-const FIRST_PATIENCE_MS = 250
-const LONGEST_PATIENCE_MS = 60_000
 /** Somebody else was faster: what came of it is known then. */
 const OVERTAKEN_MS = 1_000
 const GONE = 410
 
 /**
  * One run of a callback's job: waits for its time and for a slot, claims the callback in MySQL, makes it, records the outcome.
- * @param starts how often the job was started before
  * @throws only on a fault of the system (database away, a key that is missing)
  */
-export async function deliverCallback(job: CallbackJob, starts: number, deps: CallbackDependencies): Promise<Verdict> {
+export async function deliverCallback(job: CallbackJob, deps: CallbackDependencies): Promise<Verdict> {
   const due = await deps.writer.find(job)
   if (!due) return { queue: 'complete', note: 'over' }
   if (due.nextTime && due.nextTime.getTime() > deps.now()) return { queue: 'postpone', until: due.nextTime.getTime() }
   const slot = deps.slots.take(job.tenantId, new URL(due.url).origin)
-  if (!slot) return { queue: 'postpone', until: deps.now() + patienceMs(starts) }
+  if ('askAgainAt' in slot) return { queue: 'postpone', until: slot.askAgainAt }
   let answered: boolean | undefined
   try {
     const secrets = await signingSecrets(job, deps)
@@ -60,10 +56,6 @@ export async function deliverCallback(job: CallbackJob, starts: number, deps: Ca
   } finally {
     slot.release(answered)
   }
-}
-
-function patienceMs(starts: number): number {
-  return Math.min(FIRST_PATIENCE_MS * 2 ** Math.min(starts, 20), LONGEST_PATIENCE_MS) * (1 + Math.random())
 }
 
 async function signingSecrets({ tenantId }: CallbackJob, deps: CallbackDependencies): Promise<string[]> {
