@@ -104,7 +104,8 @@ test('every queue is there under a name for people, those of added channels too'
     ['channel.WECHAT_WORK', '2 Channel WECHAT_WORK (企业微信)'],
     ['channel.LOCAL', '2 Channel LOCAL (站内信 (in-app inbox))'],
     ['channel.PIGEON', '2 Channel PIGEON (信鸽)'],
-    ['scheduled', '3 Scheduled'],
+    ['callbacks', '3 Callbacks'],
+    ['scheduled', '4 Scheduled'],
   ])
 })
 
