@@ -12,8 +12,8 @@ export interface ReceivedCallback {
   at: number
 }
 
-/** A status to answer with, or `hang`: no answer at all. */
-export type CallbackReply = number | 'hang'
+/** A status to answer with, `busy`: HTTP 429 until an hour has passed, or `hang`: no answer at all. */
+export type CallbackReply = number | 'busy' | 'hang'
 
 export interface CallbackReceiver {
   origin: string
@@ -42,7 +42,8 @@ export async function startCallbackReceiver(
     }
     received.push(callback)
     const status = reply(callback, of(callback.event.data.messageId).length)
-    if (status !== 'hang') response.writeHead(status).end()
+    if (status === 'busy') response.writeHead(429, { 'retry-after': '3600' }).end()
+    else if (status !== 'hang') response.writeHead(status).end()
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import type { CallbackAnswer, CallbackRequest } from '@message-center/core/callbacks/callback-client.ts'
+import { createAddressRules } from '@message-center/core/callbacks/address-rules.ts'
+import { createCallbackClient } from '@message-center/core/callbacks/callback-client.ts'
 import { createCallbackSecretStore } from '@message-center/core/callbacks/callback-secret-store.ts'
 import { createSigningSecrets } from '@message-center/core/callbacks/signing-secrets.ts'
 import type { CallbackRef } from '@message-center/core/messages/becoming-final.ts'
@@ -10,6 +11,7 @@ import { createMetrics } from '@message-center/core/telemetry/metrics.ts'
 import { planned, storePending } from '@message-center/devkit/testing/stored-messages.ts'
 import { createTestDatabase, type TestDatabase } from '@message-center/devkit/testing/test-database.ts'
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
+import { type CallbackReceiver, type CallbackReply, startCallbackReceiver } from '../../test/callback-receiver.ts'
 import { createCallbackSlots } from './callback-slots.ts'
 import { createCallbackWriter } from './callback-writer.ts'
 import { type CallbackDependencies, deliverCallback } from './deliver-callback.ts'
@@ -23,9 +25,10 @@ let secrets: ReturnType<typeof createCallbackSecretStore>
 let deps: CallbackDependencies
 /** The clock, which these tests move. */
 let now: number
-let requests: CallbackRequest[]
-let answer: CallbackAnswer
+let receiver: CallbackReceiver
+let reply: CallbackReply
 beforeAll(async () => {
+  receiver = await startCallbackReceiver(() => reply)
   database = await createTestDatabase({ databaseUrl: inject('databaseUrl'), redisUrl: inject('redisUrl') })
   const cipher = createCipher([{ kid: 'k', key: randomBytes(32) }])
   secrets = createCallbackSecretStore({ pool: database.pool, cipher })
@@ -34,13 +37,7 @@ beforeAll(async () => {
     writer: createCallbackWriter(database.pool, (error) => {
       throw error
     }),
-    client: {
-      async post(request) {
-        requests.push(request)
-        return answer
-      },
-      close: async () => undefined,
-    },
+    client: createCallbackClient({ timeoutMs: 10_000, mayReach: createAddressRules(['127.0.0.1']) }),
     slots: createCallbackSlots(2),
     // A cache of its own for each look-up.
     secrets: (tenantId) => createSigningSecrets(database.pool, nothingIsCached)(tenantId),
@@ -51,17 +48,21 @@ beforeAll(async () => {
     now: () => now,
   }
 })
-afterAll(() => database.remove())
+afterAll(async () => {
+  await deps.client.close()
+  await receiver.close()
+  await database.remove()
+})
 beforeEach(async () => {
   now = Date.now()
-  requests = []
-  answer = { status: 204, retryAfterMs: undefined }
+  receiver.received.length = 0
+  reply = 204
   await secrets.create({ tenantId: TENANT, actor: ACTOR })
 })
 
 /** A message that has failed, whose callback is due. */
 async function due(): Promise<CallbackRef> {
-  const attributesText = '{"callbackUrl":"https://example.com/told?token=secret"}'
+  const attributesText = JSON.stringify({ callbackUrl: `${receiver.origin}/told` })
   const [ref] = await storePending(database.pool, 1, { wantsCallback: true, attributesText })
   if (!ref) throw new Error('nothing stored')
   const failure = { code: 'TEMPLATE_NOT_FOUND', text: 'none' } as const
@@ -74,7 +75,7 @@ const callbackOf = async ({ messageId }: CallbackRef) => (await findMessage(data
 
 test('a receiver that never takes it is tried ten times over three days, then given up; the message tells', async () => {
   const callback = await due()
-  answer = { status: 500, retryAfterMs: undefined }
+  reply = 500
   const start = now
   for (let attempt = 1; attempt < 10; attempt++) {
     const verdict = await deliverCallback(callback, deps)
@@ -90,33 +91,33 @@ test('a receiver that never takes it is tried ten times over three days, then gi
     expect(await deliverCallback(callback, deps)).toEqual(verdict)
     now = verdict.until
   }
-  answer = { fault: 'no answer: ECONNREFUSED' }
-  const reason = 'given up after 10 tries: no answer: ECONNREFUSED'
+  reply = 404
+  const reason = 'given up after 10 tries: HTTP 404'
   expect(await deliverCallback(callback, deps)).toEqual({ queue: 'fail', reason })
   expect(await callbackOf(callback)).toEqual({
     state: 'FAILED',
     attempts: 10,
-    lastResult: 'no answer: ECONNREFUSED',
+    lastResult: 'HTTP 404',
     nextTime: null,
   })
   expect((now - start) / HOUR).toBeGreaterThan(75)
   expect((now - start) / HOUR).toBeLessThan(75 * 1.11)
-  expect(new Set(requests.map(({ headers }) => headers['webhook-id'])).size).toBe(1)
-  expect(new Set(requests.map(({ body }) => body)).size).toBe(1)
-  expect(new Set(requests.map(({ headers }) => headers['webhook-timestamp'])).size).toBe(10)
+  expect(new Set(receiver.received.map(({ headers }) => headers['webhook-id'])).size).toBe(1)
+  expect(new Set(receiver.received.map(({ body }) => body)).size).toBe(1)
+  expect(new Set(receiver.received.map(({ headers }) => headers['webhook-timestamp'])).size).toBe(10)
   expect(await deliverCallback(callback, deps)).toEqual({ queue: 'complete', note: 'over' })
 })
 
 test('a receiver that asks for a longer wait gets it', async () => {
   const callback = await due()
-  answer = { status: 429, retryAfterMs: HOUR }
+  reply = 'busy'
   expect(await deliverCallback(callback, deps)).toEqual({ queue: 'postpone', until: now + HOUR })
 })
 
 test('several jobs of one callback at once make it once', async () => {
   const callback = await due()
   const verdicts = await Promise.all(Array.from({ length: 8 }, () => deliverCallback(callback, deps)))
-  expect(requests).toHaveLength(1)
+  expect(receiver.received).toHaveLength(1)
   expect(verdicts.filter(({ queue }) => queue === 'complete')).toHaveLength(1)
 })
 
@@ -124,7 +125,7 @@ test('a tenant that has lost its secret is not called; the callback waits on its
   const callback = await due()
   await secrets.remove({ tenantId: TENANT, actor: ACTOR })
   expect(await deliverCallback(callback, deps)).toMatchObject({ queue: 'postpone' })
-  expect(requests).toEqual([])
+  expect(receiver.received).toEqual([])
   expect(await callbackOf(callback)).toMatchObject({ state: 'DUE', lastResult: 'the tenant has no signing secret' })
   await secrets.create({ tenantId: TENANT, actor: ACTOR })
   now += 10_000
@@ -138,7 +139,7 @@ test('a secret that was replaced signs along for 24 hours and not longer', async
   const signaturesAt = async (time: number) => {
     now = time
     await deliverCallback(await due(), deps)
-    return requests.at(-1)?.headers['webhook-signature']?.split(' ').length
+    return String(receiver.received.at(-1)?.headers['webhook-signature']).split(' ').length
   }
   expect(await signaturesAt(Date.now() + 24 * HOUR - 60_000)).toBe(2)
   expect(await signaturesAt(Date.now() + 24 * HOUR + 1_000)).toBe(1)

@@ -74,7 +74,12 @@ describe('becoming final', () => {
     expect(await finish(refs)).toEqual([])
     for (const ref of refs) {
       const row = await rowOf(ref)
-      expect(row).toMatchObject({ status: 'SUCCESS', callback_state: 'DUE', callback_generation: 1, callback_attempts: 0 })
+      expect(row).toMatchObject({
+        status: 'SUCCESS',
+        callback_state: 'DUE',
+        callback_generation: 1,
+        callback_attempts: 0,
+      })
       expect(row.due_time).not.toBeNull()
     }
   })
