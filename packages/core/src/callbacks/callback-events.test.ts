@@ -68,7 +68,8 @@ const record = (
 describe('becoming final', () => {
   test('makes the callback due in the same statement, once, however many writers see the end', async () => {
     const refs = await ended(20)
-    const all = (await Promise.all([finish(refs), finish(refs), finish(refs)])).flat()
+    const writers = Array.from({ length: 5 }, () => refs.toReversed().map((ref) => finish([ref])))
+    const all = (await Promise.all(writers.flat())).flat()
     const due = new Set(all.map(({ callback }) => `${callback?.rowId} ${callback?.generation}`))
     expect(due.size).toBe(20)
     expect(await finish(refs)).toEqual([])

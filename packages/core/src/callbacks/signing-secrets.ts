@@ -16,8 +16,9 @@ export type SigningSecrets = (tenantId: string) => Promise<readonly StoredSecret
 export function createSigningSecrets(pool: Pool, changes: Parameters<typeof createTenantCache>[1]): SigningSecrets {
   const db = drizzle(pool)
   const { id, tenantId: owner, secret, expireTime } = callbackSecrets
-  const load = (tenantId: string) =>
-    db
+  // Awaited here: a query of Drizzle's runs anew each time that somebody waits for it.
+  const load = async (tenantId: string): Promise<StoredSecret[]> =>
+    await db
       .select({ id, tenantId: owner, secret, expireTime })
       .from(callbackSecrets)
       .where(eq(owner, tenantId))
