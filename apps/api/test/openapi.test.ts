@@ -36,7 +36,7 @@ interface Document {
 }
 
 const ADAPTER = `export default {
-  type: 'FEISHU', displayName: '飞书', secretFields: ['token'], messageTypes: ['TEXT'],
+  type: 'PIGEON', displayName: 'Pigeon', secretFields: ['token'], messageTypes: ['TEXT'],
   configSchema: { anyOf: [
     { type: 'object', required: ['mode', 'token'], properties: { mode: { const: 'robot' }, token: { type: 'string' } } },
     { type: 'object', required: ['mode', 'appId'], properties: { mode: { const: 'app' }, appId: { type: 'string' } } },
@@ -54,7 +54,7 @@ let operations: { name: string; method: string; path: string; operation: Operati
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'openapi-'))
-  writeFileSync(join(folder, 'feishu.mjs'), ADAPTER)
+  writeFileSync(join(folder, 'pigeon.mjs'), ADAPTER)
   sandbox = await startSandbox()
   api = await startApiHere(
     { databaseUrl: inject('databaseUrl'), redisUrl: inject('redisUrl') },
@@ -62,7 +62,7 @@ beforeAll(async () => {
       DINGTALK_BASE_URL: `${sandbox.url}/dingtalk`,
       DINGTALK_API_BASE_URL: `${sandbox.url}/dingtalk`,
       WECHAT_WORK_BASE_URL: `${sandbox.url}/wecom`,
-      CHANNEL_ADAPTERS: join(folder, 'feishu.mjs'),
+      CHANNEL_ADAPTERS: join(folder, 'pigeon.mjs'),
     },
   )
   call = api.caller()
@@ -165,7 +165,7 @@ describe('configJson of a channel config', () => {
         DINGTALK: ['robot', 'app'],
         WECHAT_WORK: ['robot', 'app'],
         LOCAL: ['recipients'],
-        FEISHU: ['robot', 'app'],
+        PIGEON: ['robot', 'app'],
       })
     }
   })

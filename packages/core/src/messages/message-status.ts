@@ -1,5 +1,5 @@
 import type { Pool, PoolConnection, RowDataPacket } from 'mysql2/promise'
-import type { MessageStatus, OutcomeCode, TaskStatus } from '../contracts/messages.ts'
+import type { FailureCode, MessageStatus, TaskStatus } from '../contracts/messages.ts'
 import { becomingFinal, type CallbackRef, callbackBecomingDue, FINAL_STATUSES } from './becoming-final.ts'
 import { retryingLockConflicts } from './claim-tasks.ts'
 import { compareRefs, type MessageRef, REFS_TABLE, refsParameter } from './message-ref.ts'
@@ -7,7 +7,7 @@ import { compareRefs, type MessageRef, REFS_TABLE, refsParameter } from './messa
 /** What the status of a message is derived from, in channel order. */
 export interface TaskState {
   status: TaskStatus
-  errorCode: OutcomeCode | null
+  errorCode: FailureCode | null
   resultMessage: string | null
 }
 
@@ -16,7 +16,7 @@ export interface DerivedStatus {
   totalChannels: number
   successChannels: number
   failedChannels: number
-  errorCode: OutcomeCode | null
+  errorCode: FailureCode | null
   errorMessage: string | null
 }
 

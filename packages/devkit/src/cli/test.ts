@@ -18,7 +18,7 @@ const CHECKS = [
   {
     title: 'Who may import whom (dependency-cruiser)',
     command: 'depcruise',
-    args: ['--config', '.dependency-cruiser.mjs', 'apps', 'packages'],
+    args: ['--config', '.dependency-cruiser.mjs', 'apps', 'packages', 'examples'],
   },
   { title: 'Unused files, exports, dependencies (knip)', command: 'knip', args: [] },
   { title: 'Every module loads in plain Node', command: 'node', args: ['packages/devkit/src/cli/import-check.ts'] },

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { Role } from '@message-center/core/contracts/caller.ts'
+import { migrateDatabase } from '@message-center/core/database/migrate.ts'
 import { connectDatabase } from '@message-center/core/database/pool.ts'
-import { migrateDatabase } from '@message-center/core/schema/migrate.ts'
 import { signToken, type TokenClaims } from '../demo/token.ts'
 
 /** The environment of a system of its own: a fresh migrated database and a key prefix that nobody else uses. */
