@@ -99,7 +99,7 @@ test('each kind of final status is told once, as the message then says, signed a
     expect(receiver.of(messageId)).toHaveLength(1)
   }
   await finalMessage(call, 'untold')
-  expect(await callbackOf(call, 'untold')).toBeNull()
+  expect(await callbackOf(call, 'untold')).toBeUndefined()
   expect(new Set(receiver.received.map(({ headers }) => headers['webhook-id'])).size).toBe(receiver.received.length)
 })
 

@@ -8,7 +8,7 @@ import { IdInput, IdOutput } from './ids.ts'
 export const CALLBACK_STATES = ['AWAITED', 'DUE', 'DELIVERED', 'FAILED'] as const
 export type CallbackState = (typeof CALLBACK_STATES)[number]
 
-/** What has become of a message's callback. */
+/** What has become of a message's callback. Messages without a `callbackUrl` have none. */
 export const MessageCallback = Type.Object(
   {
     state: Type.Enum(CALLBACK_STATES, {

@@ -157,7 +157,8 @@ const messageFields = {
   createTime: Time,
   updateTime: Time,
   finishTime: OptionalTime,
-  callback: Type.Union([MessageCallback, Type.Null()], { description: 'Null for a message without a callbackUrl' }),
+  /** Absent where no callback is wanted. */
+  callback: Type.Optional(MessageCallback),
 }
 
 /** An item of the message list. */
