@@ -1,4 +1,8 @@
 import { randomUUID } from 'node:crypto'
+import { createAddressRules } from '@message-center/core/callbacks/address-rules.ts'
+import { createCallbackSecretStore } from '@message-center/core/callbacks/callback-secret-store.ts'
+import { callbackUrlFault } from '@message-center/core/callbacks/callback-url.ts'
+import { createSigningSecrets } from '@message-center/core/callbacks/signing-secrets.ts'
 import { createProviderFetch } from '@message-center/core/channels/http.ts'
 import { loadChannels } from '@message-center/core/channels/load-channels.ts'
 import { createClientSource } from '@message-center/core/clients/client-source.ts'
@@ -32,6 +36,7 @@ import { securityHeadersPlugin } from './plugins/security-headers.ts'
 import { validationPlugin } from './plugins/validation.ts'
 import { auditLogRoutes } from './routes/audit-logs.ts'
 import { authRoutes } from './routes/auth.ts'
+import { callbackSecretRoutes } from './routes/callback-secret.ts'
 import { channelConfigRoutes } from './routes/channel-configs.ts'
 import { clientRoutes } from './routes/clients.ts'
 import { messageRoutes } from './routes/messages.ts'
@@ -69,10 +74,18 @@ export async function buildApp(env: Env, logger: Logger) {
   const cipher = createCipher(env.encryptionKeys)
   const registry = await loadChannels(env, { pool, redis, cipher, onTokenError: warn('access tokens') })
   const queues = createQueues(env, redis, warn('queue'))
+  const db = drizzle(pool)
+  const changes = watchChanges(pool, warn('changes of settings and clients are not seen just now'))
+  const signingSecrets = createSigningSecrets(pool, changes)
+  const mayReach = createAddressRules(env.callbackAllowCidrs)
   const acceptor = createAcceptor({
     pool: commitPool,
     queues,
-    rules: { channelTypes: new Set(registry.keys()), hasCallbackSecret: () => false },
+    rules: {
+      channelTypes: new Set(registry.keys()),
+      hasCallbackSecret: async (tenantId) => (await signingSecrets(tenantId)).length > 0,
+      callbackUrlFault: (url) => callbackUrlFault(url, mayReach),
+    },
     onFlush: (messages) => {
       metrics.messagesAccepted.inc(messages)
       metrics.acceptFlush.observe(messages)
@@ -90,8 +103,6 @@ export async function buildApp(env: Env, logger: Logger) {
     pool,
     onError: warn('a queue could not be read for the metrics'),
   })
-  const db = drizzle(pool)
-  const changes = watchChanges(pool, warn('changes of settings and clients are not seen just now'))
   const settings = createSettingsSource(pool, env, changes)
   followLogLevel(logger, settings, changes)
   const configStore = createChannelConfigStore({ pool, registry, cipher })
@@ -138,6 +149,7 @@ export async function buildApp(env: Env, logger: Logger) {
   await app.register(templateRoutes, { store: templateStore })
   await app.register(templatePreviewRoutes, { store: templateStore, registry })
   await app.register(systemConfigRoutes, { store: createSettingsStore({ pool, env }) })
+  await app.register(callbackSecretRoutes, { store: createCallbackSecretStore({ pool, cipher }) })
   await app.register(auditLogRoutes, { db })
   const clients = createClientStore(pool)
   await app.register(clientRoutes, { store: clients })

@@ -4,6 +4,7 @@ import type { ChannelRegistry } from '@message-center/core/channels/registry.ts'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { shareAnswerSchemas } from './openapi-answer-schemas.ts'
+import { CALLBACK_WEBHOOKS } from './openapi-callbacks.ts'
 import { type ApiDocument, documentChannelConfigs } from './openapi-channel-configs.ts'
 import { protectPages } from './security-headers.ts'
 
@@ -38,11 +39,13 @@ export const openapiPlugin = fp(
           },
         },
         security: [{ bearer: [] }],
+        webhooks: CALLBACK_WEBHOOKS,
         tags: [
           { name: 'messages', description: 'Send and look up' },
           { name: 'channel-configs', description: 'How a tenant or a store reaches a channel' },
           { name: 'templates', description: 'What a message says on a channel' },
           { name: 'system-configs', description: 'Dynamic settings' },
+          { name: 'callbacks', description: 'Be told of final statuses: what signs the requests to `callbackUrl`' },
           { name: 'audit-logs', description: 'Who changed what' },
           { name: 'clients', description: 'Programs that call this API, and their tokens' },
           { name: 'operations', description: 'Health and metrics' },

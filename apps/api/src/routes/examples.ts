@@ -144,3 +144,5 @@ export const CLIENT_EXAMPLES = [{ name: 'order-service', roles: ['sender'] }]
 
 /** The one example that has to be filled in: what `POST /api/clients` answered. */
 export const LOG_IN_EXAMPLES = [{ clientId: 'mc_…', clientSecret: 'mcs_…' }]
+
+export const CALLBACK_SECRET_EXAMPLES = [{}]

@@ -31,7 +31,8 @@ export function startChannelWorker(
   })
 }
 
-async function follow(job: Job<ChannelJob>, token: string | undefined, verdict: Verdict): Promise<string> {
+/** Does to the job what the verdict on it says. */
+export async function follow(job: Job, token: string | undefined, verdict: Verdict): Promise<string> {
   switch (verdict.queue) {
     case 'complete':
       return verdict.note

@@ -3,6 +3,7 @@ import type { Recipients } from '../channels/adapter.ts'
 import type { MessageType } from '../contracts/content.ts'
 import type { TraceStep } from '../contracts/messages.ts'
 import { inTransaction } from '../database/transaction.ts'
+import { becomingFinal, type CallbackRef, callbackBecomingDue } from './becoming-final.ts'
 import { compareRefs, type MessageRef, REFS_TABLE, refsParameter, toDatetime, toDatetimeMs } from './message-ref.ts'
 import { type DerivedStatus, deriveStatus } from './message-status.ts'
 import { type Failure, resultMessage } from './outcome.ts'
@@ -38,7 +39,9 @@ export interface DispatchedTask {
 
 export type DispatchResult =
   /** The message was dispatched or ended before (another run, a cancel): nothing was written. */
-  { dispatched: false } | { dispatched: true; status: DerivedStatus; tasks: DispatchedTask[] }
+  | { dispatched: false }
+  /** `callback`: what became due because the message failed on the way. */
+  | { dispatched: true; status: DerivedStatus; tasks: DispatchedTask[]; callback: CallbackRef | null }
 
 /**
  * Writes the tasks of messages and the status that follows from them, in one transaction. Only messages that are still
@@ -59,7 +62,9 @@ export async function dispatchMessages(pool: Pool, planned: readonly PlannedMess
     await storeStatus(connection, mine, statuses)
     return planned.map((message): DispatchResult => {
       const status = firsts.get(keyOf(message)) === message ? statuses.get(keyOf(message)) : undefined
-      return status ? { dispatched: true, status, tasks: ids.get(keyOf(message)) ?? [] } : { dispatched: false }
+      if (!status) return { dispatched: false }
+      const callback = status.status === 'FAILED' ? callbackBecomingDue(message, pending.get(keyOf(message))) : null
+      return { dispatched: true, status, tasks: ids.get(keyOf(message)) ?? [], callback }
     })
   })
 }
@@ -68,14 +73,20 @@ function keyOf({ tenantId, messageId }: MessageRef): string {
   return `${tenantId} ${messageId}`
 }
 
-async function lockPending(connection: PoolConnection, refs: readonly MessageRef[]): Promise<Set<string>> {
+/** The rows of those that are PENDING, by `keyOf`. */
+async function lockPending(
+  connection: PoolConnection,
+  refs: readonly MessageRef[],
+): Promise<Map<string, RowDataPacket>> {
   const [rows] = await connection.query<RowDataPacket[]>(
     // DISTINCT keeps the list a table of its own: MySQL cannot lock a JSON_TABLE, and MariaDB knows no FOR UPDATE OF.
-    `SELECT STRAIGHT_JOIN m.tenant_id, m.message_id, m.status FROM (SELECT DISTINCT t, m, c FROM ${REFS_TABLE}) AS j
+    `SELECT STRAIGHT_JOIN m.id AS row_id, m.tenant_id, m.message_id, m.status, m.callback_state, m.callback_generation
+     FROM (SELECT DISTINCT t, m, c FROM ${REFS_TABLE}) AS j
      JOIN msg_message m FORCE INDEX (uk_message) ON m.tenant_id = j.t AND m.message_id = j.m AND m.create_time = j.c FOR UPDATE`,
     [refsParameter(refs)],
   )
-  return new Set(rows.filter((row) => row.status === 'PENDING').map((row) => `${row.tenant_id} ${row.message_id}`))
+  const pending = rows.filter((row) => row.status === 'PENDING')
+  return new Map(pending.map((row) => [`${row.tenant_id} ${row.message_id}`, row]))
 }
 
 async function insertTasks(connection: PoolConnection, messages: readonly PlannedMessage[]): Promise<void> {
@@ -175,7 +186,8 @@ async function storeStatus(
        due DATETIME(3) PATH '$[8]', finish DATETIME PATH '$[9]', steps TEXT PATH '$[10]')) AS j
      STRAIGHT_JOIN msg_message m FORCE INDEX (uk_message) ON m.tenant_id = j.t AND m.message_id = j.m AND m.create_time = j.c
      SET m.status = j.status, m.total_channels = j.total, m.failed_channels = j.failed, m.error_code = j.code,
-       m.error_message = j.text, m.due_time = j.due, m.finish_time = j.finish, m.steps = j.steps`,
+       m.error_message = j.text, m.finish_time = j.finish, m.steps = j.steps,
+       ${becomingFinal('j.finish IS NOT NULL', 'j.due')}`,
     [JSON.stringify(parameter)],
   )
 }

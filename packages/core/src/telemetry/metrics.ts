@@ -61,8 +61,14 @@ export function createMetrics() {
     }),
     reconciled: new Counter({
       name: 'message_center_reconciled_total',
-      help: 'Messages and tasks that the reconciler gave a new job',
+      help: 'Messages, tasks and callbacks that the reconciler gave a new job',
       labelNames: ['kind'],
+      registers,
+    }),
+    callbackTries: new Counter({
+      name: 'message_center_callback_tries_total',
+      help: 'Tries of callbacks: delivered, retried (will be tried again), failed (given up)',
+      labelNames: ['outcome'],
       registers,
     }),
   }
