@@ -47,7 +47,13 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
   const warn = (what: string) => (error: unknown) => logger.warn({ err: error }, what)
   redis.on('error', warn('redis'))
   const cipher = createCipher(env.encryptionKeys)
-  const registry = await loadChannels(env, { pool, redis, cipher, onTokenError: warn('access tokens') })
+  const registry = await loadChannels(env, {
+    pool,
+    redis,
+    cipher,
+    onTokenError: warn('access tokens'),
+    onWakeUpError: warn('open inbox streams were not woken; they look by themselves'),
+  })
   const channelTypes = [...registry.keys()]
   const wanted = wantedQueues(env, channelTypes)
   const extensions = await loadHandlers(env)

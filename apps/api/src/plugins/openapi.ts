@@ -17,10 +17,16 @@ export const openapiPlugin = fp(
           version: '0.1.0',
           description: 'Sends the messages of business systems to DingTalk, WeCom and an in-app inbox.',
         },
-        components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
+        components: {
+          securitySchemes: {
+            bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+            ticket: { type: 'apiKey', in: 'query', name: 'ticket' },
+          },
+        },
         security: [{ bearer: [] }],
         tags: [
           { name: 'messages', description: 'Send and look up' },
+          { name: 'inbox', description: 'What the LOCAL channel delivered, for its readers' },
           { name: 'channel-configs', description: 'How a tenant or a store reaches a channel' },
           { name: 'templates', description: 'What a message says on a channel' },
           { name: 'system-configs', description: 'Dynamic settings' },

@@ -51,6 +51,12 @@ export const SETTINGS = {
     scope: 'platform',
     fallback: () => 12,
   },
+  inboxRetentionDays: {
+    schema: Type.Integer({ minimum: 1, maximum: 3660 }),
+    description: 'Days that messages stay in the inboxes, read or not',
+    scope: 'platform',
+    fallback: () => 90,
+  },
   logLevel: {
     schema: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']),
     description: 'Least severe level that all processes log',
@@ -67,5 +73,6 @@ export interface Settings {
   sendingPaused: boolean
   apiRequestsPerMinute: number
   retentionMonths: number
+  inboxRetentionDays: number
   logLevel: string
 }

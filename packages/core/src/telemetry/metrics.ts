@@ -71,6 +71,11 @@ export function createMetrics() {
       help: 'Messages or tasks whose job could not be added at once and was left to the reconciler',
       registers,
     }),
+    inboxStreams: new Gauge({
+      name: 'message_center_inbox_streams',
+      help: 'Open event streams of inboxes',
+      registers,
+    }),
     reconciled: new Counter({
       name: 'message_center_reconciled_total',
       help: 'Messages and tasks that the reconciler gave a new job',
