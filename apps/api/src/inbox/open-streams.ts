@@ -2,11 +2,16 @@ import { AppError } from '@message-center/core/contracts/errors.ts'
 import type { Reader } from '@message-center/core/inbox/readers.ts'
 import type { EventStream } from './event-stream.ts'
 
-/** An open stream costs some tens of kilobytes. */
-const MAX_STREAMS = 5_000
-/** One person with many windows, or a shared account on many screens. */
-const MAX_STREAMS_OF_USER = 250
-const BEAT_MS = 15_000
+export interface StreamLimits {
+  /** An open stream costs some tens of kilobytes. */
+  maxStreams: number
+  /** One person with many windows, or a shared account on many screens. */
+  maxStreamsOfUser: number
+  /** Between two signs of life. */
+  beatMs: number
+}
+
+const LIMITS: StreamLimits = { maxStreams: 5_000, maxStreamsOfUser: 250, beatMs: 15_000 }
 /** setTimeout takes no longer time; whoever is let go then comes again. */
 const MAX_TIMER_MS = 2 ** 31 - 1
 const COME_AGAIN_SECONDS = 5
@@ -30,7 +35,8 @@ export interface OpenStreams {
 }
 
 /** @param onCount told how many there are, whenever that changes */
-export function createOpenStreams(onCount: (streams: number) => void): OpenStreams {
+export function createOpenStreams(onCount: (streams: number) => void, limits: StreamLimits = LIMITS): OpenStreams {
+  const { maxStreams, maxStreamsOfUser, beatMs } = limits
   const ofUser = new Map<string, number>()
   const tended = new Map<EventStream, () => Promise<boolean>>()
   let places = 0
@@ -43,18 +49,18 @@ export function createOpenStreams(onCount: (streams: number) => void): OpenStrea
         if (!allowed) stream.end()
       })
     }
-  }, BEAT_MS)
+  }, beatMs)
 
   return {
     takePlace({ tenantId, userId }) {
       const key = `${tenantId} ${userId}`
       const own = ofUser.get(key) ?? 0
-      if (closing || places >= MAX_STREAMS)
+      if (closing || places >= maxStreams)
         throw new AppError('UNAVAILABLE', 'this process takes no more streams', {
           retryAfterSeconds: COME_AGAIN_SECONDS,
         })
-      if (own >= MAX_STREAMS_OF_USER)
-        throw new AppError('TOO_MANY_REQUESTS', `more than ${MAX_STREAMS_OF_USER} streams of one user`, {
+      if (own >= maxStreamsOfUser)
+        throw new AppError('TOO_MANY_REQUESTS', `more than ${maxStreamsOfUser} streams of one user`, {
           retryAfterSeconds: COME_AGAIN_SECONDS,
         })
       ofUser.set(key, own + 1)
