@@ -5,6 +5,8 @@ import type { FastifyReply } from 'fastify'
 
 /** What a listener may leave unread before it is cut off; it resumes where it was. */
 const MAX_UNREAD_BYTES = 256 * 1024
+/** Whoever has not taken what was sent so long after the end is cut off: a process that stops has 10 s in all. */
+const END_LIMIT_MS = 1_000
 /** Until a browser comes again: spread, so that those whom a process let go do not return in the same instant. */
 const RETRY_MS = 1_000
 const RETRY_SPREAD_MS = 2_000
@@ -68,9 +70,10 @@ export function beginEventStream(reply: FastifyReply, from: bigint): EventStream
       write(': still here\n\n')
     },
     end() {
-      // What a listener has not taken by now it gets when it resumes.
-      if (raw.writableLength > 0) raw.destroy()
-      else raw.end()
+      raw.end()
+      // What a listener does not take by then it gets when it resumes.
+      const timer = setTimeout(() => raw.destroy(), END_LIMIT_MS)
+      closed.signal.addEventListener('abort', () => clearTimeout(timer))
     },
     cut: () => void raw.destroy(),
   }

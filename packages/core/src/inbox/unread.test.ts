@@ -105,7 +105,7 @@ test('unread counts and lists are those of a model, whatever is delivered, read 
       for (const chosen of steps) await take(tenantId, sent, chosen)
       await expectSame(tenantId, sent)
     }),
-    { numRuns: 40 },
+    { numRuns: 25 },
   )
 })
 
