@@ -13,12 +13,14 @@ import { createDatabasePool } from '@message-center/core/database/pool.ts'
 import { createTickets } from '@message-center/core/inbox/tickets.ts'
 import { hearOfDeliveries } from '@message-center/core/inbox/wake-ups.ts'
 import { createAcceptor } from '@message-center/core/messages/accept.ts'
+import { warnOfUnfitRedis } from '@message-center/core/queues/check-redis.ts'
 import { createQueues } from '@message-center/core/queues/queues.ts'
 import { createFailFastRedis } from '@message-center/core/queues/redis.ts'
 import { createCipher } from '@message-center/core/secrets/cipher.ts'
 import type { Env } from '@message-center/core/settings/env.ts'
 import type { Logger } from '@message-center/core/telemetry/logger.ts'
 import { createMetrics } from '@message-center/core/telemetry/metrics.ts'
+import { registerQueueMetrics } from '@message-center/core/telemetry/queue-metrics.ts'
 import { drizzle } from 'drizzle-orm/mysql2'
 import fastify, { LogController } from 'fastify'
 import { createConfigTester } from './config-tester.ts'
@@ -68,6 +70,7 @@ export async function buildApp(env: Env, logger: Logger) {
   const redis = createFailFastRedis(env)
   const warn = (what: string) => (error: unknown) => logger.warn({ err: error }, what)
   redis.on('error', warn('redis'))
+  warnOfUnfitRedis(redis, logger)
   const metrics = createMetrics()
   const cipher = createCipher(env.encryptionKeys)
   const registry = await loadChannels(env, {
@@ -90,6 +93,14 @@ export async function buildApp(env: Env, logger: Logger) {
       metrics.enqueueFailures.inc(messages)
       logger.warn({ err: error, messages }, 'jobs could not be added; the reconciler will')
     },
+  })
+  registerQueueMetrics({
+    registry: metrics.registry,
+    redis,
+    queues,
+    channelTypes: registry.keys(),
+    pool,
+    onError: warn('a queue could not be read for the metrics'),
   })
   const db = drizzle(pool)
   const changes = watchChanges(pool, warn('changes of settings and clients are not seen just now'))
