@@ -86,8 +86,9 @@ test('what is delivered comes at once, as the item with its id; only to its read
 })
 
 test('begins with what is new, or after Last-Event-ID; the header is newer than the query', async () => {
-  const sent: string[] = []
-  for (let n = 0; n < 250; n++) sent.push(await deliver('22', [n % 5 === 0 ? EVERYONE : 'u1'], silent))
+  const sent = await Promise.all(
+    Array.from({ length: 250 }, (_, n) => deliver('22', [n % 5 === 0 ? EVERYONE : 'u1'], silent)),
+  )
   const everything = await open('22', 'u1', 'lastEventId=0')
   await came(everything, 250)
   expect(messageIds(everything)).toEqual(sent)
@@ -123,7 +124,7 @@ test('joining and resuming while messages keep coming: each stream has each mess
   const sender = (async () => {
     while (sending) sent.push(await deliver('24', [sent.length % 4 === 0 ? EVERYONE : 'u1']))
   })()
-  for (let n = 0; n < 40; n++) {
+  for (let n = 0; n < 25; n++) {
     const known = streams.at(-1)?.stream.events.at(-1)
     streams.push({
       stream: await open('24', 'u1', `lastEventId=${known?.id ?? 0}`),
@@ -135,7 +136,7 @@ test('joining and resuming while messages keep coming: each stream has each mess
   await sender
   const last = sent.at(-1)
   for (const { stream, from } of streams) {
-    await until('the last message', () => messageIds(stream).at(-1) === last)
+    await until('the last message', () => stream.events.at(-1)?.data.includes(`"messageId":"${last}"`))
     expect(messageIds(stream)).toEqual(sent.slice(sent.indexOf(String(from)) + 1))
     stream.close()
   }
