@@ -14,6 +14,8 @@ import { createSettingsStore } from '@message-center/core/configs/settings-store
 import { createTemplateStore } from '@message-center/core/configs/template-store.ts'
 import { watchChanges } from '@message-center/core/configs/watch-changes.ts'
 import { createDatabasePool } from '@message-center/core/database/pool.ts'
+import { createTickets } from '@message-center/core/inbox/tickets.ts'
+import { hearOfDeliveries } from '@message-center/core/inbox/wake-ups.ts'
 import { createAcceptor } from '@message-center/core/messages/accept.ts'
 import { warnOfUnfitRedis } from '@message-center/core/queues/check-redis.ts'
 import { createQueues } from '@message-center/core/queues/queues.ts'
@@ -26,6 +28,8 @@ import { registerQueueMetrics } from '@message-center/core/telemetry/queue-metri
 import { drizzle } from 'drizzle-orm/mysql2'
 import fastify, { LogController } from 'fastify'
 import { createConfigTester } from './config-tester.ts'
+import { createInboxFeed } from './inbox/feed.ts'
+import { createOpenStreams } from './inbox/open-streams.ts'
 import { authPlugin } from './plugins/auth.ts'
 import { bullBoardPlugin } from './plugins/bull-board.ts'
 import { drainPlugin } from './plugins/drain.ts'
@@ -39,6 +43,8 @@ import { authRoutes } from './routes/auth.ts'
 import { callbackSecretRoutes } from './routes/callback-secret.ts'
 import { channelConfigRoutes } from './routes/channel-configs.ts'
 import { clientRoutes } from './routes/clients.ts'
+import { inboxRoutes } from './routes/inbox.ts'
+import { inboxStreamRoutes } from './routes/inbox-stream.ts'
 import { messageRoutes } from './routes/messages.ts'
 import { operationRoutes } from './routes/operations.ts'
 import { systemConfigRoutes } from './routes/system-configs.ts'
@@ -72,7 +78,13 @@ export async function buildApp(env: Env, logger: Logger) {
   warnOfUnfitRedis(redis, logger)
   const metrics = createMetrics()
   const cipher = createCipher(env.encryptionKeys)
-  const registry = await loadChannels(env, { pool, redis, cipher, onTokenError: warn('access tokens') })
+  const registry = await loadChannels(env, {
+    pool,
+    redis,
+    cipher,
+    onTokenError: warn('access tokens'),
+    onWakeUpError: warn('open inbox streams were not woken; they look by themselves'),
+  })
   const queues = createQueues(env, redis, warn('queue'))
   const db = drizzle(pool)
   const changes = watchChanges(pool, warn('changes of settings and clients are not seen just now'))
@@ -108,6 +120,9 @@ export async function buildApp(env: Env, logger: Logger) {
   const configStore = createChannelConfigStore({ pool, registry, cipher })
   const templateStore = createTemplateStore({ pool, registry })
   const providers = createProviderFetch({ timeoutMs: env.sendTimeoutMs })
+  const feed = createInboxFeed(pool, warn('new inbox messages cannot be seen just now'))
+  const streams = createOpenStreams((count) => metrics.inboxStreams.set(count))
+  const stopHearing = hearOfDeliveries(env, feed.wake, warn('redis'))
   const stopping = new AbortController()
 
   const app = fastify({
@@ -135,6 +150,9 @@ export async function buildApp(env: Env, logger: Logger) {
   await app.register(rateLimitPlugin, { settings })
   await app.register(openapiPlugin, { registry })
   await app.register(messageRoutes, { acceptor, pool, replica })
+  await app.register(inboxRoutes, { pool })
+  const tickets = createTickets(redis, `${env.queuePrefix}:inbox-ticket`)
+  await app.register(inboxStreamRoutes, { pool, feed, streams, tickets })
   await app.register(channelConfigRoutes, {
     store: configStore,
     test: createConfigTester({
@@ -162,8 +180,13 @@ export async function buildApp(env: Env, logger: Logger) {
     metricsToken: env.metricsToken,
     ready: async () => void (await Promise.all([pool.query('SELECT 1'), redis.ping()])),
   })
-  app.addHook('preClose', async () => stopping.abort())
+  app.addHook('preClose', async () => {
+    stopping.abort()
+    streams.close()
+  })
   app.addHook('onClose', async () => {
+    stopHearing()
+    feed.close()
     await acceptor.close()
     await changes.close()
     await Promise.all([

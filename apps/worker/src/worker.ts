@@ -65,7 +65,13 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
   redis.on('error', warn('redis'))
   warnOfUnfitRedis(redis, logger)
   const cipher = createCipher(env.encryptionKeys)
-  const registry = await loadChannels(env, { pool, redis, cipher, onTokenError: warn('access tokens') })
+  const registry = await loadChannels(env, {
+    pool,
+    redis,
+    cipher,
+    onTokenError: warn('access tokens'),
+    onWakeUpError: warn('open inbox streams were not woken; they look by themselves'),
+  })
   const channelTypes = [...registry.keys()]
   const wanted = wantedQueues(env, channelTypes)
   const extensions = await loadHandlers(env)

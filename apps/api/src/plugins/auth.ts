@@ -13,11 +13,28 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Roles of which a caller needs one, or `public`. Every route says which. */
     access?: readonly Role[] | 'public'
+    /** What a caller may show instead of a bearer token; undefined where the request shows none. */
+    pass?(request: FastifyRequest): Promise<Pass> | undefined
   }
   interface FastifyRequest {
     /** Who calls; set on every route that is not public. */
     caller: Caller
+    /** The verified claims of the token by which the call was let in. */
+    claims: Claims
   }
+  interface FastifyInstance {
+    /**
+     * The caller that verified claims stand for now, one that has one of the roles; for what outlasts a request.
+     * @throws AppError UNAUTHORIZED, FORBIDDEN
+     */
+    authorize(claims: Claims, access: readonly Role[]): Promise<Caller>
+  }
+}
+
+/** What a token's holder was given to let him in elsewhere, for less than the token could. */
+export interface Pass {
+  claims: Claims
+  caller: Caller
 }
 
 declare module '@fastify/jwt' {
@@ -56,16 +73,23 @@ export const authPlugin = fp(
       },
     })
     app.decorateRequest('caller')
+    app.decorateRequest('claims')
+    app.decorate('authorize', async (claims: Claims, access: readonly Role[]) => {
+      if (expiryOf(claims) <= Date.now()) throw new AppError('UNAUTHORIZED', 'the token has expired')
+      const caller = await callerOf(claims, clientRoles)
+      if (access.some((role) => caller.roles.includes(role))) return caller
+      throw new AppError('FORBIDDEN', `this call needs one of the roles ${access.join(', ')}`)
+    })
     requireAccessRules(app)
     const verified = createVerifiedTokens()
     app.addHook('onRequest', async (request) => {
-      const { access } = request.routeOptions.config
+      const { access, pass: passOf } = request.routeOptions.config
       // A path that does not exist has no rule; the 404 comes from the not-found handler.
       if (access === 'public' || access === undefined) return
-      request.caller = await callerOf(await verify(request, verified), clientRoles)
-      if (!access.some((role) => request.caller.roles.includes(role))) {
-        throw new AppError('FORBIDDEN', `this call needs one of the roles ${access.join(', ')}`)
-      }
+      const pass = await passOf?.(request)
+      request.claims = pass?.claims ?? (await verify(request, verified))
+      const caller = await app.authorize(request.claims, access)
+      request.caller = pass?.caller ?? caller
     })
   },
   { name: 'auth' },
@@ -81,6 +105,11 @@ function requireAccessRules(app: FastifyInstance): void {
   })
 }
 
+/** When a token ends, epoch ms. */
+export function expiryOf(claims: Claims): number {
+  return Number(claims.exp) * 1000
+}
+
 /** @throws AppError UNAUTHORIZED, or UNAVAILABLE where the key cannot be had */
 async function verify(request: FastifyRequest, verified: VerifiedTokens): Promise<Claims> {
   const [, token] = BEARER.exec(request.headers.authorization ?? '') ?? []
@@ -94,9 +123,7 @@ async function verify(request: FastifyRequest, verified: VerifiedTokens): Promis
     if (error instanceof AppError && error.code === 'UNAVAILABLE') throw error
     throw new AppError('UNAUTHORIZED', 'a valid bearer token is required', {}, { cause: error })
   }
-  const expiresAt = Number(claims.exp) * 1000
-  if (expiresAt <= Date.now()) throw new AppError('UNAUTHORIZED', 'the token has expired')
-  verified.add(token, claims, expiresAt)
+  verified.add(token, claims, expiryOf(claims))
   return claims
 }
 

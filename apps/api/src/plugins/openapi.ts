@@ -14,7 +14,7 @@ const DESCRIPTION = `Sends the messages of business systems to DingTalk, WeCom a
 The examples work as they are for the demo tenant.
 
 - A token says tenant and roles: \`sender\` sends and reads messages, \`viewer\` reads, \`operator\` also writes templates and repeats
-  or cancels messages, \`admin\` may do all of that and configure, \`platform\` also acts for other tenants (\`tenantId\`).
+  or cancels messages, \`admin\` may do all of that and configure, \`platform\` also acts for other tenants (\`tenantId\`), \`inbox\` reads its own inbox.
 - Errors have one shape, with a code, a text for people, the fields at fault in \`details\`, and the \`requestId\` to look for in the logs.
 - 64-bit ids are strings of digits. Times are ISO 8601 in UTC. Lists are pages.
 - What can be changed has an \`ETag\`: send it as \`If-Match\`, and nobody's change is overwritten unseen (412).`
@@ -36,6 +36,12 @@ export const openapiPlugin = fp(
         components: {
           securitySchemes: {
             bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: TOKEN_DESCRIPTION },
+            ticket: {
+              type: 'apiKey',
+              in: 'query',
+              name: 'ticket',
+              description: 'From `POST /api/inbox/ticket`, for a browser that opens a stream',
+            },
           },
         },
         security: [{ bearer: [] }],
@@ -44,6 +50,7 @@ export const openapiPlugin = fp(
           { name: 'messages', description: 'Send and look up' },
           { name: 'channel-configs', description: 'How a tenant or a store reaches a channel' },
           { name: 'templates', description: 'What a message says on a channel' },
+          { name: 'inbox', description: 'What the LOCAL channel delivered, for its readers' },
           { name: 'system-configs', description: 'Dynamic settings' },
           { name: 'callbacks', description: 'Be told of final statuses: what signs the requests to `callbackUrl`' },
           { name: 'audit-logs', description: 'Who changed what' },

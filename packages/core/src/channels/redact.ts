@@ -1,7 +1,7 @@
 /** Shorter values would hit ordinary words; in URLs they are caught by the parameter's name. */
 const SHORTEST_SECRET = 6
-const URL_PARAMETERS = /(?<![a-z])(access_token|key|sign|secret|appsecret|corpsecret)=[^&\s"'<>\\]+/gi
 const SIGNING_SECRETS = /whsec_[A-Za-z0-9+/]+=*/g
+const URL_PARAMETERS = /(?<![a-z])(access_token|key|sign|secret|appsecret|corpsecret|ticket)=[^&\s"'<>\\]+/gi
 
 /**
  * Takes secrets out of a provider's text before it is stored or shown: the values of URL parameters that carry

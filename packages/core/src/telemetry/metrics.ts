@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
@@ -57,6 +57,11 @@ export function createMetrics() {
     enqueueFailures: new Counter({
       name: 'message_center_enqueue_failures_total',
       help: 'Messages or tasks whose job could not be added at once and was left to the reconciler',
+      registers,
+    }),
+    inboxStreams: new Gauge({
+      name: 'message_center_inbox_streams',
+      help: 'Open event streams of inboxes',
       registers,
     }),
     reconciled: new Counter({
