@@ -60,6 +60,12 @@ export function createMetrics() {
       labelNames: ['queue'],
       registers,
     }),
+    jobsSetAside: new Gauge({
+      name: 'message_center_queue_jobs_set_aside',
+      help: "Jobs that this process has put back because their config's share of the slots is in use",
+      labelNames: ['queue'],
+      registers,
+    }),
     acceptFlush: new Histogram({
       name: 'message_center_accept_flush_messages',
       help: 'Messages that shared one group commit',

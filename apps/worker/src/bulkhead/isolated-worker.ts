@@ -1,0 +1,51 @@
+import { DelayedError, Job, type Worker } from 'bullmq'
+import type { Processor, WorkerFactory } from '../bull-worker.ts'
+import { createBulkhead } from './bulkhead.ts'
+import type { Holder } from './shares.ts'
+
+export interface IsolatedQueue<Data> {
+  name: string
+  /** Jobs that run at once in this process. */
+  slots: number
+  /** Whose slot a job takes; null for one that ends without waiting for anybody. */
+  holderOf(data: Data): Holder | null
+  /** Epoch ms by which a job has to be looked at in any case. */
+  lookAtBy?(data: Data): number | undefined
+  /** Hears how many jobs wait for their holder's share, put back by this process. */
+  onSetAside(count: number): void
+}
+
+/** In front of all priorities: a job that was set aside has had its turn in the fair order before. */
+const FRONT = 0
+
+/** A consumer of a queue in which one holder's slow jobs leave slots to the others. Being put back uses no attempt. */
+export function startIsolatedWorker<Data>(
+  createWorker: WorkerFactory,
+  queue: IsolatedQueue<Data>,
+  processor: Processor<Data>,
+): Worker {
+  const { name, slots, onSetAside } = queue
+  const call = (jobId: string) => new Job(worker, '', {}, {}, jobId).promote()
+  const bulkhead = createBulkhead({ slots, call, onSetAside })
+  const worker = createWorker<Data>(name, slots, async (job, token) => {
+    const holder = queue.holderOf(job.data)
+    if (!holder) return processor(job, token)
+    const id = job.id ?? ''
+    const entrance = await bulkhead.enter(id, holder)
+    if ('comeBackAt' in entrance) {
+      if (job.priority !== FRONT) await job.changePriority({ priority: FRONT })
+      await job.moveToDelayed(
+        Math.min(entrance.comeBackAt, queue.lookAtBy?.(job.data) ?? Number.POSITIVE_INFINITY),
+        token,
+      )
+      bulkhead.setAside(id, holder)
+      throw new DelayedError()
+    }
+    try {
+      return await processor(job, token)
+    } finally {
+      entrance.leave()
+    }
+  })
+  return worker
+}
