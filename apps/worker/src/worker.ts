@@ -1,5 +1,7 @@
 import { createProviderFetch } from '@message-center/core/channels/http.ts'
 import { loadChannels } from '@message-center/core/channels/load-channels.ts'
+import { circuitKey, createCircuitStore } from '@message-center/core/circuits/circuit-store.ts'
+import { createCircuits } from '@message-center/core/circuits/circuits.ts'
 import { createCandidateSource } from '@message-center/core/configs/candidates.ts'
 import { followLogLevel } from '@message-center/core/configs/follow-log-level.ts'
 import { createSettingsSource } from '@message-center/core/configs/settings-source.ts'
@@ -68,6 +70,13 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
     maxCallMs: env.sendTimeoutMs,
     onSettleError: warn('rate limit'),
   })
+  const circuits = createCircuits({
+    store: createCircuitStore({ redis, key: circuitKey(env) }),
+    onError: warn('circuits'),
+    onLook: (open) => {
+      for (const channel of channelTypes) metrics.circuitsOpen.set({ channel }, open.get(channel) ?? 0)
+    },
+  })
   const onFinished = (messages: FinishedMessage[]) => {
     for (const { status } of messages) metrics.messagesFinished.inc({ status })
   }
@@ -84,6 +93,7 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
       templates,
       cipher,
       limiter,
+      circuits,
       now: () => new Date(),
       dispatch,
       onStatus: (_context, { status }) => {
@@ -108,6 +118,7 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
       settings,
       cipher,
       limiter,
+      circuits,
       writer,
       metrics,
       logger,
@@ -156,6 +167,7 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
         for (const controller of underWay) controller.abort()
       }, SHUTDOWN_GRACE_MS)
       await scheduler?.stop()
+      circuits.stop()
       await factory.close()
       clearTimeout(abort)
       await writer.drain()

@@ -18,6 +18,8 @@ export interface BulkheadOptions {
   call(jobId: string): Promise<unknown>
   /** Hears how many jobs are set aside by this process. */
   onSetAside(count: number): void
+  /** After how long a job comes back by itself at the earliest; default 30 s. */
+  comeBackMs?: number
 }
 
 /**
@@ -42,7 +44,8 @@ const MAX_SET_ASIDE = 50_000
  * waits in memory where slots turn over fast; else it goes back into the queue, and is called when a slot of its share gets
  * free: first come, first served.
  */
-export function createBulkhead({ slots, call, onSetAside }: BulkheadOptions): Bulkhead {
+export function createBulkhead(options: BulkheadOptions): Bulkhead {
+  const { slots, call, onSetAside, comeBackMs = COME_BACK_MS } = options
   const shares = createShares(slots)
   const lines = new Map<string, Line>()
   let setAsideCount = 0
@@ -120,7 +123,7 @@ export function createBulkhead({ slots, call, onSetAside }: BulkheadOptions): Bu
   }
 
   function comeBackAt(): number {
-    lastComeBackAt = Math.max(Date.now() + COME_BACK_MS, lastComeBackAt + COME_BACK_SPACING_MS)
+    lastComeBackAt = Math.max(Date.now() + comeBackMs, lastComeBackAt + COME_BACK_SPACING_MS)
     return lastComeBackAt
   }
 

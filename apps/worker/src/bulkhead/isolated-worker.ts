@@ -1,18 +1,14 @@
 import { DelayedError, Job, type Worker } from 'bullmq'
 import type { Processor, WorkerFactory } from '../bull-worker.ts'
-import { createBulkhead } from './bulkhead.ts'
+import { type BulkheadOptions, createBulkhead } from './bulkhead.ts'
 import type { Holder } from './shares.ts'
 
-export interface IsolatedQueue<Data> {
+export interface IsolatedQueue<Data> extends Omit<BulkheadOptions, 'call'> {
   name: string
-  /** Jobs that run at once in this process. */
-  slots: number
   /** Whose slot a job takes; null for one that ends without waiting for anybody. */
   holderOf(data: Data): Holder | null
   /** Epoch ms by which a job has to be looked at in any case. */
   lookAtBy?(data: Data): number | undefined
-  /** Hears how many jobs wait for their holder's share, put back by this process. */
-  onSetAside(count: number): void
 }
 
 /** In front of all priorities: a job that was set aside has had its turn in the fair order before. */
@@ -24,10 +20,9 @@ export function startIsolatedWorker<Data>(
   queue: IsolatedQueue<Data>,
   processor: Processor<Data>,
 ): Worker {
-  const { name, slots, onSetAside } = queue
   const call = (jobId: string) => new Job(worker, '', {}, {}, jobId).promote()
-  const bulkhead = createBulkhead({ slots, call, onSetAside })
-  const worker = createWorker<Data>(name, slots, async (job, token) => {
+  const bulkhead = createBulkhead({ ...queue, call })
+  const worker = createWorker<Data>(queue.name, queue.slots, async (job, token) => {
     const holder = queue.holderOf(job.data)
     if (!holder) return processor(job, token)
     const id = job.id ?? ''
