@@ -132,7 +132,17 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
   if (wanted.has(RESULT_QUEUE)) {
     const { fetch } = providers
     const { sendTimeoutMs } = env
-    startResultWorker(createWorker, { pool, registry, configs, cipher, fetch, sendTimeoutMs, underWay, logger })
+    startResultWorker(createWorker, {
+      pool,
+      registry,
+      configs,
+      cipher,
+      fetch,
+      sendTimeoutMs,
+      underWay,
+      logger,
+      metrics,
+    })
   }
   const scheduler = wanted.has(SCHEDULED_QUEUE)
     ? startScheduler({

@@ -1,5 +1,6 @@
 import { createLine, type Line } from './line.ts'
 import { createShares, type Holder } from './shares.ts'
+import { createTurnover, type Turnover } from './turnover.ts'
 
 /** What a job finds at the door: a slot that it holds until `leave`, or none for the time being. */
 export type Entrance = { leave(): void } | { comeBackAt: number }
@@ -24,9 +25,9 @@ export interface BulkheadOptions {
 
 /**
  * Where slots of a share get free at least so often, who waits for one waits in memory: it costs nothing, and every slot that
- * gets free fetches the queue's next job as well, whosever it is. So nobody else waits longer than two or three times this.
+ * gets free fetches the queue's next job as well, whosever it is. So nobody else waits longer than that.
  */
-const SHORT_MS = 100
+const SHORT_MS = 250
 /** A job that was called and does not come within this has gone to another process. */
 const CALLED_MS = 1_000
 const LOOK_EVERY_MS = 250
@@ -48,6 +49,8 @@ export function createBulkhead(options: BulkheadOptions): Bulkhead {
   const { slots, call, onSetAside, comeBackMs = COME_BACK_MS } = options
   const shares = createShares(slots)
   const lines = new Map<string, Line>()
+  const tenants = new Map<string, Turnover>()
+  const mayTake = (holder: Holder) => shares.inUse(holder) === undefined
   let setAsideCount = 0
   let lastComeBackAt = 0
   let looking: NodeJS.Timeout | undefined
@@ -66,15 +69,31 @@ export function createBulkhead(options: BulkheadOptions): Bulkhead {
     if (line.isIdle()) lines.delete(`${line.holder.tenantId}/${line.holder.key}`)
   }
 
-  function take(line: Line): void {
-    shares.take(line.holder)
-    line.took(performance.now())
+  function tenantOf({ tenantId }: Holder): Turnover {
+    let turnover = tenants.get(tenantId)
+    if (!turnover) {
+      turnover = createTurnover()
+      tenants.set(tenantId, turnover)
+    }
+    return turnover
+  }
+
+  function take({ holder, turnover }: Line): void {
+    const now = performance.now()
+    shares.take(holder)
+    turnover.took(now)
+    tenantOf(holder).took(now)
   }
 
   function giveBack(line: Line): void {
-    shares.giveBack(line.holder)
-    line.gaveBack(performance.now())
+    const { holder, turnover } = line
+    const now = performance.now()
+    shares.giveBack(holder)
+    turnover.gaveBack(now)
+    const tenant = tenantOf(holder)
+    tenant.gaveBack(now)
     serve()
+    if (tenant.held() === 0) tenants.delete(holder.tenantId)
     forgetIfIdle(line)
   }
 
@@ -83,7 +102,7 @@ export function createBulkhead(options: BulkheadOptions): Bulkhead {
     for (let served = true; served; ) {
       served = false
       for (const line of [...lines.values()]) {
-        if (line.ahead() === 0 || !shares.mayTake(line.holder)) continue
+        if (line.ahead() === 0 || !mayTake(line.holder)) continue
         serveNext(line)
         served = true
       }
@@ -122,6 +141,12 @@ export function createBulkhead(options: BulkheadOptions): Bulkhead {
     looking = undefined
   }
 
+  /** Of the share that is in use: how long until a slot of it gets free. */
+  function gapMs({ holder, turnover }: Line): number {
+    const slow = shares.inUse(holder) === 'tenant' ? tenantOf(holder) : turnover
+    return slow.gapMs(performance.now())
+  }
+
   function comeBackAt(): number {
     lastComeBackAt = Math.max(Date.now() + comeBackMs, lastComeBackAt + COME_BACK_SPACING_MS)
     return lastComeBackAt
@@ -133,12 +158,12 @@ export function createBulkhead(options: BulkheadOptions): Bulkhead {
       const leave = () => giveBack(line)
       if (line.called.delete(jobId)) return { leave }
       const cameByItself = line.setAside.has(jobId)
-      if ((cameByItself || line.ahead() === 0) && shares.mayTake(holder)) {
+      if ((cameByItself || line.ahead() === 0) && mayTake(holder)) {
         if (line.setAside.delete(jobId)) setCount(setAsideCount - 1)
         take(line)
         return { leave }
       }
-      while (line.gapMs(performance.now()) <= SHORT_MS) if (await line.wait(SHORT_MS)) return { leave }
+      while (gapMs(line) <= SHORT_MS) if (await line.wait(SHORT_MS)) return { leave }
       return { comeBackAt: comeBackAt() }
     },
     setAside(jobId, holder) {

@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import { queuePrefix } from '@message-center/core/queues/queues.ts'
 import { createPatientRedis } from '@message-center/core/queues/redis.ts'
 import { readEnv } from '@message-center/core/settings/env.ts'
@@ -15,6 +16,7 @@ interface Work {
   tenantId: string
   key: string
   expired?: boolean
+  takesMs?: number
 }
 
 const cleanUps: (() => Promise<unknown>)[] = []
@@ -66,6 +68,7 @@ function createBench() {
         },
         async ({ name, data }) => {
           started.push(name)
+          if (data.takesMs) await delay(data.takesMs)
           if (!hanging(data)) return
           const { promise, resolve } = Promise.withResolvers<void>()
           running.set(name, resolve)
@@ -74,7 +77,11 @@ function createBench() {
         },
       )
       cleanUps.push(() => factory.close())
-      return { setAside: () => setAside.at(-1) ?? 0, everSetAside: () => Math.max(...setAside), close: factory.close }
+      return {
+        setAside: () => setAside.at(-1) ?? 0,
+        timesSetAside: () => setAside.filter((count, index) => count > (setAside[index - 1] ?? 0)).length,
+        close: factory.close,
+      }
     },
     async add(tenantId: string, key: string, count: number, fields: Partial<Work> = {}, first = 0) {
       const names = Array.from({ length: count }, (_, index) => `${key}${first + index}`)
@@ -156,10 +163,17 @@ describe('several processes', () => {
   })
 })
 
-test('a holder whose jobs are quick is never set aside for long, and all of them are done', async () => {
+/** A stall of the machine may set a few aside; as a rule none is. */
+const FEW = 200
+
+test.each([
+  ['a holder', () => 'quick'],
+  ['a tenant of many holders', (index: number) => `quick${index % 50}-`],
+])('%s whose jobs are quick has them done without a way through the queue', async (_, keyOf) => {
   const bench = createBench()
   const process = bench.startProcess()
-  await bench.add('1', 'quick', 1_000)
+  await Promise.all(Array.from({ length: 1_000 }, (_, index) => bench.add('1', keyOf(index), 1, { takesMs: 5 }, index)))
   await until('all to be done', async () => (await bench.completed()) === 1_000)
+  expect(process.timesSetAside()).toBeLessThan(FEW)
   expect(process.setAside()).toBe(0)
 })

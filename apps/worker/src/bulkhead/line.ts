@@ -1,41 +1,25 @@
 import type { Holder } from './shares.ts'
-
-/** How much one more free slot changes the average: the last twenty or so count. */
-const NEW_GAP_WEIGHT = 1 / 16
+import { createTurnover } from './turnover.ts'
 
 /** One holder's jobs in a process: those that run, those that wait here, those that were set aside, all in order. */
 export type Line = ReturnType<typeof createLine>
 
-/** Times are those of performance.now(). */
 export function createLine(holder: Holder) {
   const waiting = new Set<() => void>()
   const setAside = new Set<string>()
   const called = new Map<string, number>()
-  let held = 0
-  /** When a slot last became free; where none has yet, when the first was taken. */
-  let lastFreeAt = 0
-  let averageGapMs = 0
+  const turnover = createTurnover()
   let calledLast = false
 
   return {
     holder,
+    turnover,
     /** Ids of jobs that were put back into the queue. */
     setAside,
-    /** Jobs for whom a slot is held, and until when. */
+    /** Jobs for whom a slot is held, and until when, by performance.now(). */
     called,
     ahead: () => waiting.size + setAside.size,
-    isIdle: () => held === 0 && waiting.size === 0 && setAside.size === 0,
-    took(now: number) {
-      if (held === 0) lastFreeAt = now
-      held += 1
-    },
-    gaveBack(now: number) {
-      held -= 1
-      averageGapMs += (now - lastFreeAt - averageGapMs) * NEW_GAP_WEIGHT
-      lastFreeAt = now
-    },
-    /** How long it takes for the next slot to get free: as it was lately, or longer where it already takes longer. */
-    gapMs: (now: number) => Math.max(averageGapMs, now - lastFreeAt),
+    isIdle: () => turnover.held() === 0 && waiting.size === 0 && setAside.size === 0,
     /** Waits in memory for a slot, which is then taken. @returns false after `limitMs` */
     wait(limitMs: number): Promise<boolean> {
       const { promise, resolve } = Promise.withResolvers<boolean>()

@@ -9,7 +9,7 @@ const greedy = (slots: number, holders: Holder[]) => {
     for (let took = true; took; ) {
       took = false
       for (const [index, holder] of holders.entries()) {
-        if (!shares.mayTake(holder)) continue
+        if (shares.inUse(holder)) continue
         shares.take(holder)
         held[index] = (held[index] ?? 0) + 1
         took = true
@@ -49,7 +49,7 @@ describe('shares of a worker’s slots', () => {
         )
         takeAll()
         expect(sum(held)).toBeLessThanOrEqual(slots)
-        expect(shares.mayTake(key(999))).toBe(sum(held) < slots)
+        expect(shares.inUse(key(999)) === undefined).toBe(sum(held) < slots)
       }),
     )
   })
@@ -58,7 +58,7 @@ describe('shares of a worker’s slots', () => {
     const { shares, takeAll } = greedy(100, [key(1), key(2), key(3), key(4)])
     takeAll()
     for (const newcomer of [key(1, 1), key(5)]) {
-      expect(shares.mayTake(newcomer)).toBe(true)
+      expect(shares.inUse(newcomer)).toBeUndefined()
       shares.take(newcomer)
     }
   })
@@ -69,7 +69,7 @@ describe('shares of a worker’s slots', () => {
         const holders = Array.from({ length: count }, (_, tenant) => key(tenant))
         const { shares, held, takeAll } = greedy(slots, holders)
         const first = holders[0] as Holder
-        while (shares.mayTake(first)) {
+        while (!shares.inUse(first)) {
           shares.take(first)
           held[0] = (held[0] ?? 0) + 1
         }
@@ -93,13 +93,13 @@ describe('shares of a worker’s slots', () => {
         const taken = tenants
           .map((tenant) => key(tenant))
           .filter((holder) => {
-            const may = shares.mayTake(holder)
+            const may = !shares.inUse(holder)
             if (may) shares.take(holder)
             return may
           })
         for (const holder of taken) shares.giveBack(holder)
         let alone = 0
-        while (shares.mayTake(key(7))) {
+        while (!shares.inUse(key(7))) {
           shares.take(key(7))
           alone += 1
         }

@@ -6,7 +6,8 @@ export interface Holder {
 
 /** Who holds how many of a worker's slots, and who may take one more. */
 export interface Shares {
-  mayTake(holder: Holder): boolean
+  /** Whose share is in use; undefined where the holder may take one more slot. */
+  inUse(holder: Holder): 'tenant' | 'key' | undefined
   take(holder: Holder): void
   giveBack(holder: Holder): void
 }
@@ -35,14 +36,14 @@ export function createShares(slots: number): Shares {
     add(nameOf(tenantId, key), count)
   }
   return {
-    mayTake({ tenantId, key }) {
+    inUse({ tenantId, key }) {
       const ofTenant = heldBy(tenantId)
       const free = slots - taken
-      if (!allows(ofTenant, free)) return false
+      if (!allows(ofTenant, free)) return 'tenant'
       // What the tenant could have if it took all that it may: its keys share that.
       const most = Math.floor(((free + ofTenant) * TIMES_WHAT_IS_FREE) / (TIMES_WHAT_IS_FREE + 1))
       const ofKey = heldBy(nameOf(tenantId, key))
-      return ofKey === 0 || allows(ofKey, most - ofTenant)
+      return ofKey === 0 || allows(ofKey, most - ofTenant) ? undefined : 'key'
     },
     take: (holder) => change(holder, 1),
     giveBack: (holder) => change(holder, -1),

@@ -28,6 +28,7 @@ const SICK_STORE = '1'
 /** Longer than a hanging send: waits and time-outs are both in it. */
 const IDLE_WATCH_MS = 15_000
 const BATCH = 500
+const WARM_UP_SAMPLES = 30
 
 const SICKNESSES: { sickness: string; fault: FaultRule['fault']; wholeProvider?: true }[] = [
   { sickness: 'one config hangs', fault: { kind: 'hang' } },
@@ -44,6 +45,8 @@ export async function measureIsolation(
   { waiting, samples }: { waiting: number; samples: number },
 ): Promise<Isolation[]> {
   const results: Isolation[] = []
+  // The first messages of a process find nothing compiled, cached or connected.
+  await measureAll(system, (await setUp(system, 890)).victims, WARM_UP_SAMPLES)
   for (const [index, { sickness, fault, wholeProvider }] of SICKNESSES.entries()) {
     // Each has tenants of its own: what an earlier one left waiting is no concern of theirs.
     const { tenantId, robot, victims } = await setUp(system, 900 + 2 * index)
