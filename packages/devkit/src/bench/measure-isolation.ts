@@ -39,12 +39,11 @@ const SICKNESSES: { sickness: string; fault: FaultRule['fault']; wholeProvider?:
 ]
 
 /** Each sickness with `waiting` messages before it, and `samples` single messages of each victim beside it. */
-export async function measureIsolation(
+export async function* measureIsolation(
   system: TestSystem,
   redisUrl: string,
   { waiting, samples }: { waiting: number; samples: number },
-): Promise<Isolation[]> {
-  const results: Isolation[] = []
+): AsyncGenerator<Isolation> {
   // The first messages of a process find nothing compiled, cached or connected.
   await measureAll(system, (await setUp(system, 890)).victims, WARM_UP_SAMPLES)
   for (const [index, { sickness, fault, wholeProvider }] of SICKNESSES.entries()) {
@@ -60,9 +59,8 @@ export async function measureIsolation(
     await system.sandbox.client.removeFault(id)
     const recovery = fault.kind === 'hang' ? { recoverySeconds: await recoveryOf(system, tenantId) } : {}
     const ratios = spared.map(({ name }, at) => compare(name, quiet[at], beside[at]))
-    results.push({ sickness, waiting, victims: Object.fromEntries(ratios), ...idle, ...recovery })
+    yield { sickness, waiting, victims: Object.fromEntries(ratios), ...idle, ...recovery }
   }
-  return results
 }
 
 interface Victim {

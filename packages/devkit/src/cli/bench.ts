@@ -4,7 +4,7 @@ import { setUpBenchTenant, startPeer } from '../bench/bench-system.ts'
 import { measureAccept } from '../bench/measure-accept.ts'
 import { measureBare, measureOurs } from '../bench/measure-end-to-end.ts'
 import { measureIdleLatency } from '../bench/measure-idle-latency.ts'
-import { measureIsolation } from '../bench/measure-isolation.ts'
+import { type Isolation, measureIsolation } from '../bench/measure-isolation.ts'
 import { startServices } from '../services/services.ts'
 import { workspaceRoot } from '../services/workspace.ts'
 import { createTestDataDir } from '../testing/test-data-dir.ts'
@@ -60,11 +60,11 @@ async function main(): Promise<void> {
 }
 
 async function benchIsolation(system: TestSystem, redisUrl: string, quick: boolean): Promise<void> {
-  const results = await measureIsolation(system, redisUrl, {
-    waiting: quick ? 1_000 : 10_000,
-    samples: quick ? 50 : 200,
-  })
-  for (const { sickness, waiting, victims, redisCommandsPerSecond, workerCpuShare, recoverySeconds } of results) {
+  const results: Isolation[] = []
+  const amount = quick ? { waiting: 1_000, samples: 50 } : { waiting: 10_000, samples: 200 }
+  for await (const result of measureIsolation(system, redisUrl, amount)) {
+    results.push(result)
+    const { sickness, waiting, victims, redisCommandsPerSecond, workerCpuShare, recoverySeconds } = result
     row(sickness, `${waiting} messages wait`)
     for (const [name, { quiet, beside, p99Ratio }] of Object.entries(victims)) {
       const figures = `p99 ${beside.p99Ms.toFixed(1)} ms, quiet ${quiet.p99Ms.toFixed(1)} ms; ratio ${p99Ratio.toFixed(2)}`
