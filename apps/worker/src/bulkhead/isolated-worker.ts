@@ -1,5 +1,6 @@
-import { DelayedError, Job, type Worker } from 'bullmq'
-import type { Processor, WorkerFactory } from '../bull-worker.ts'
+import { DelayedError, Job } from 'bullmq'
+import type { WorkerFactory } from '../bull-worker.ts'
+import type { Consumer, Processor } from '../consumer.ts'
 import { type BulkheadOptions, createBulkhead } from './bulkhead.ts'
 import type { Holder } from './shares.ts'
 
@@ -19,10 +20,10 @@ export function startIsolatedWorker<Data>(
   createWorker: WorkerFactory,
   queue: IsolatedQueue<Data>,
   processor: Processor<Data>,
-): Worker {
-  const call = (jobId: string) => new Job(worker, '', {}, {}, jobId).promote()
+): Consumer {
+  const call = (jobId: string) => new Job(consumer.worker(), '', {}, {}, jobId).promote()
   const bulkhead = createBulkhead({ ...queue, call })
-  const worker = createWorker<Data>(queue.name, queue.slots, async (job, token) => {
+  const consumer = createWorker<Data>(queue.name, queue.slots, async (job, token) => {
     const holder = queue.holderOf(job.data)
     if (!holder) return processor(job, token)
     const id = job.id ?? ''
@@ -42,5 +43,5 @@ export function startIsolatedWorker<Data>(
       entrance.leave()
     }
   })
-  return worker
+  return consumer
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { CandidateSource } from '@message-center/core/configs/candidates.ts'
 import type { SettingsSource } from '@message-center/core/configs/settings-source.ts'
+import { aloneWith } from '@message-center/core/database/named-lock.ts'
 import { MAX_MESSAGES_PER_JOB, pipelineJob } from '@message-center/core/messages/enqueue.ts'
 import { type FinishedMessage, finishMessages } from '@message-center/core/messages/message-status.ts'
 import {
@@ -39,11 +40,19 @@ const NEXT_LOOK_MS = 30_000
 
 /**
  * Gives a job to whatever MySQL says is not final, is due and has none, and finishes messages whose tasks are all final.
- * Running it twice, or beside itself, changes nothing: claims in MySQL decide who sends.
+ * One process at a time does it: two would take each other's jobs, not added as yet, for lost ones. Running it twice
+ * changes nothing; even a second job would not send again, for claims in MySQL decide who sends.
  * @param everything look at all messages that are not final (Redis was emptied), not only at those past their due time
- * @returns how many messages and tasks got a job
+ * @returns how many messages and tasks got a job; undefined where another process is at it
  */
-export async function reconcile(deps: ReconcileDependencies, { everything }: { everything: boolean }): Promise<number> {
+export function reconcile(
+  deps: ReconcileDependencies,
+  { everything }: { everything: boolean },
+): Promise<number | undefined> {
+  return aloneWith(deps.pool, 'reconcile', () => reviveAll(deps, everything))
+}
+
+async function reviveAll(deps: ReconcileDependencies, everything: boolean): Promise<number> {
   let revived = 0
   let after: OverdueCursor | null = null
   const before = everything ? null : new Date()

@@ -48,18 +48,6 @@ export function createMetrics() {
       labelNames: ['channel'],
       registers,
     }),
-    queueJobs: new Gauge({
-      name: 'message_center_queue_jobs',
-      help: 'Jobs in a queue by state',
-      labelNames: ['queue', 'state'],
-      registers,
-    }),
-    queueOldest: new Gauge({
-      name: 'message_center_queue_oldest_seconds',
-      help: 'Age of the oldest job that waits to be processed',
-      labelNames: ['queue'],
-      registers,
-    }),
     circuitsOpen: new Gauge({
       name: 'message_center_circuit_open',
       help: 'Channel configs that are rested because their provider keeps failing; every worker process tells the same',

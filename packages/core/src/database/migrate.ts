@@ -1,13 +1,13 @@
 import { fileURLToPath } from 'node:url'
 import { drizzle } from 'drizzle-orm/mysql2'
 import { migrate } from 'drizzle-orm/mysql2/migrator'
-import type { Connection, RowDataPacket } from 'mysql2/promise'
-import { ensurePartitions } from './partitions.ts'
+import type { Connection } from 'mysql2/promise'
+import { ensurePartitions } from '../schema/partitions.ts'
+import { releaseNamedLock, takeNamedLock } from './named-lock.ts'
 
-const MIGRATIONS_FOLDER = fileURLToPath(new URL('./migrations', import.meta.url))
-const LOCK_NAME = 'message_center_migrate'
-/** A lock's name has at most 64 characters, and a database's may have as many. MySQL 9.7 has no MD5. */
-const LOCK = 'SHA2(CONCAT(DATABASE(), ?), 256)'
+const MIGRATIONS_FOLDER = fileURLToPath(new URL('../schema/migrations', import.meta.url))
+/** Held by whoever changes tables or their partitions. */
+export const SCHEMA_LOCK = 'migrate'
 const LOCK_TIMEOUT_SECONDS = 120
 
 /**
@@ -16,17 +16,13 @@ const LOCK_TIMEOUT_SECONDS = 120
  * @returns the partitions that were added
  */
 export async function migrateDatabase(connection: Connection): Promise<string[]> {
-  const [rows] = await connection.query<RowDataPacket[]>(`SELECT GET_LOCK(${LOCK}, ?) AS locked`, [
-    `.${LOCK_NAME}`,
-    LOCK_TIMEOUT_SECONDS,
-  ])
-  if (Number(rows[0]?.locked) !== 1) {
+  if (!(await takeNamedLock(connection, SCHEMA_LOCK, LOCK_TIMEOUT_SECONDS))) {
     throw new Error(`another process has been migrating this database for more than ${LOCK_TIMEOUT_SECONDS} s`)
   }
   try {
     await migrate(drizzle(connection), { migrationsFolder: MIGRATIONS_FOLDER })
     return await ensurePartitions(connection)
   } finally {
-    await connection.query(`SELECT RELEASE_LOCK(${LOCK})`, [`.${LOCK_NAME}`])
+    await releaseNamedLock(connection, SCHEMA_LOCK)
   }
 }
