@@ -5,6 +5,8 @@ import { callbackUrlFault } from '@message-center/core/callbacks/callback-url.ts
 import { createSigningSecrets } from '@message-center/core/callbacks/signing-secrets.ts'
 import { createProviderFetch } from '@message-center/core/channels/http.ts'
 import { loadChannels } from '@message-center/core/channels/load-channels.ts'
+import { createCircuitAnswers } from '@message-center/core/circuits/circuit-answers.ts'
+import { circuitKey, createCircuitStore } from '@message-center/core/circuits/circuit-store.ts'
 import { createClientSource } from '@message-center/core/clients/client-source.ts'
 import { createClientStore } from '@message-center/core/clients/client-store.ts'
 import { createChannelConfigStore } from '@message-center/core/configs/channel-config-store.ts'
@@ -155,6 +157,7 @@ export async function buildApp(env: Env, logger: Logger) {
   await app.register(inboxStreamRoutes, { pool, feed, streams, tickets })
   await app.register(channelConfigRoutes, {
     store: configStore,
+    circuits: createCircuitAnswers(createCircuitStore({ redis, key: circuitKey(env) }), warn('circuits')),
     test: createConfigTester({
       store: configStore,
       registry,

@@ -3,6 +3,8 @@ import { createCallbackClient } from '@message-center/core/callbacks/callback-cl
 import { createSigningSecrets } from '@message-center/core/callbacks/signing-secrets.ts'
 import { createProviderFetch } from '@message-center/core/channels/http.ts'
 import { loadChannels } from '@message-center/core/channels/load-channels.ts'
+import { circuitKey, createCircuitStore } from '@message-center/core/circuits/circuit-store.ts'
+import { createCircuits } from '@message-center/core/circuits/circuits.ts'
 import { createCandidateSource } from '@message-center/core/configs/candidates.ts'
 import { followLogLevel } from '@message-center/core/configs/follow-log-level.ts'
 import { createSettingsSource } from '@message-center/core/configs/settings-source.ts'
@@ -100,6 +102,13 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
     maxCallMs: env.sendTimeoutMs,
     onSettleError: warn('rate limit'),
   })
+  const circuits = createCircuits({
+    store: createCircuitStore({ redis, key: circuitKey(env) }),
+    onError: warn('circuits'),
+    onLook: (open) => {
+      for (const channel of channelTypes) metrics.circuitsOpen.set({ channel }, open.get(channel) ?? 0)
+    },
+  })
   const onEnqueueError = (error: unknown, count: number) => {
     metrics.enqueueFailures.inc(count)
     logger.warn({ err: error, count }, 'jobs could not be added; the reconciler will')
@@ -120,6 +129,7 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
       templates,
       cipher,
       limiter,
+      circuits,
       now: () => new Date(),
       dispatch,
       onStatus: (_context, { status }) => {
@@ -149,6 +159,7 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
       settings,
       cipher,
       limiter,
+      circuits,
       writer,
       metrics,
       logger,
@@ -162,7 +173,17 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
   if (wanted.has(RESULT_QUEUE)) {
     const { fetch } = providers
     const { sendTimeoutMs } = env
-    startResultWorker(createWorker, { pool, registry, configs, cipher, fetch, sendTimeoutMs, underWay, logger })
+    startResultWorker(createWorker, {
+      pool,
+      registry,
+      configs,
+      cipher,
+      fetch,
+      sendTimeoutMs,
+      underWay,
+      logger,
+      metrics,
+    })
   }
   if (wanted.has(CALLBACK_QUEUE)) {
     startCallbackWorker(env.channelConcurrency, createWorker, {
@@ -212,6 +233,7 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
       }, SHUTDOWN_GRACE_MS)
       watchdog.stop()
       await scheduler?.stop()
+      circuits.stop()
       await factory.close()
       clearTimeout(abort)
       await Promise.all([writer.drain(), callbackWriter.drain()])

@@ -59,7 +59,7 @@ export function readEnv(variables: Variables = process.env) {
     sendTimeoutMs: integer('SEND_TIMEOUT_MS', 10_000, 1, 600_000),
     workerQueues: list('WORKER_QUEUES'),
     pipelineConcurrency: integer('PIPELINE_CONCURRENCY', 8, 1, 1000),
-    channelConcurrency: integer('CHANNEL_CONCURRENCY', 64, 1, 10_000),
+    channelConcurrency: integer('CHANNEL_CONCURRENCY', 100, 1, 10_000),
     workerMetricsPort: integer('WORKER_METRICS_PORT', 9464, 0, 65_535),
     channelAdapters: list('CHANNEL_ADAPTERS'),
     messageHandlers: list('MESSAGE_HANDLERS'),

@@ -48,6 +48,18 @@ export function createMetrics() {
       labelNames: ['channel'],
       registers,
     }),
+    circuitsOpen: new Gauge({
+      name: 'message_center_circuit_open',
+      help: 'Channel configs that are rested because their provider keeps failing; every worker process tells the same',
+      labelNames: ['channel'],
+      registers,
+    }),
+    jobsSetAside: new Gauge({
+      name: 'message_center_queue_jobs_set_aside',
+      help: "Jobs that this process has put back because their config's share of the slots is in use",
+      labelNames: ['queue'],
+      registers,
+    }),
     acceptFlush: new Histogram({
       name: 'message_center_accept_flush_messages',
       help: 'Messages that shared one group commit',
