@@ -1,5 +1,5 @@
+import { HessianInput } from './input.ts'
 import { HessianError, type JavaObject } from './java-object.ts'
-import { readUtf16Units } from './read-string.ts'
 
 /** Objects inside each other: a batch, its messages, and their data, which may be 32 deep. */
 const MAX_DEPTH = 64
@@ -23,8 +23,7 @@ interface ClassDefinition {
 }
 
 class HessianReader {
-  readonly #bytes: Buffer
-  #at = 0
+  readonly #input: HessianInput
   #depth = 0
   #values = 0
   readonly #references: unknown[] = []
@@ -32,23 +31,23 @@ class HessianReader {
   readonly #types: string[] = []
 
   constructor(bytes: Buffer) {
-    this.#bytes = bytes
+    this.#input = new HessianInput(bytes)
   }
 
   readAll(): unknown {
     const value = this.#read()
-    if (this.#at !== this.#bytes.length) throw new HessianError('there are bytes after the value')
+    if (this.#input.left > 0) throw new HessianError('there are bytes after the value')
     return value
   }
 
   #read(): unknown {
     if (++this.#values > MAX_VALUES) throw new HessianError(`there are more than ${MAX_VALUES} values`)
-    const code = this.#byte()
-    if (code <= 0x1f) return this.#chars(code)
-    if (code <= 0x2f) return this.#binary(code - 0x20)
-    if (code <= 0x33) return this.#chars(((code - 0x30) << 8) + this.#byte())
-    if (code <= 0x37) return this.#binary(((code - 0x34) << 8) + this.#byte())
-    if (code <= 0x3f) return ((code - 0x3c) << 16) + this.#uint(2)
+    const code = this.#input.byte()
+    if (code <= 0x1f) return this.#input.chars(code)
+    if (code <= 0x2f) return this.#input.binary(code - 0x20)
+    if (code <= 0x33) return this.#input.chars(((code - 0x30) << 8) + this.#input.byte())
+    if (code <= 0x37) return this.#input.binary(((code - 0x34) << 8) + this.#input.byte())
+    if (code <= 0x3f) return ((code - 0x3c) << 16) + this.#input.uint(2)
     if (code >= 0x60 && code <= 0x6f) return this.#object(code - 0x60)
     if (code >= 0x70 && code <= 0x77) return this.#typedList(code - 0x70)
     if (code >= 0x78 && code <= 0x7f) return this.#list(code - 0x78)
@@ -59,10 +58,10 @@ class HessianReader {
   /** int and long of one to three bytes. */
   #compactNumber(code: number): number {
     if (code <= 0xbf) return code - 0x90
-    if (code <= 0xcf) return ((code - 0xc8) << 8) + this.#byte()
-    if (code <= 0xd7) return ((code - 0xd4) << 16) + this.#uint(2)
+    if (code <= 0xcf) return ((code - 0xc8) << 8) + this.#input.byte()
+    if (code <= 0xd7) return ((code - 0xd4) << 16) + this.#input.uint(2)
     if (code <= 0xef) return code - 0xe0
-    return ((code - 0xf8) << 8) + this.#byte()
+    return ((code - 0xf8) << 8) + this.#input.byte()
   }
 
   #tagged(code: number): unknown {
@@ -75,31 +74,31 @@ class HessianReader {
         return false
       case 0x49: // I
       case 0x59: // long of 32 bits
-        return this.#take(4).readInt32BE()
+        return this.#input.take(4).readInt32BE()
       case 0x4c: // L
         return this.#long()
       case 0x44: // D
-        return this.#take(8).readDoubleBE()
+        return this.#input.take(8).readDoubleBE()
       case 0x5b:
         return 0
       case 0x5c:
         return 1
       case 0x5d:
-        return this.#take(1).readInt8()
+        return this.#input.take(1).readInt8()
       case 0x5e:
-        return this.#take(2).readInt16BE()
+        return this.#input.take(2).readInt16BE()
       case 0x5f: // thousandths
-        return this.#take(4).readInt32BE() / 1000
+        return this.#input.take(4).readInt32BE() / 1000
       case 0x4a: // J
-        return new Date(Number(this.#take(8).readBigInt64BE()))
+        return new Date(Number(this.#input.take(8).readBigInt64BE()))
       case 0x4b: // K, minutes
-        return new Date(this.#take(4).readInt32BE() * 60_000)
+        return new Date(this.#input.take(4).readInt32BE() * 60_000)
       case 0x52: // R
       case 0x53: // S
-        return this.#chunkedString(code)
+        return this.#input.chunkedString(code)
       case 0x41: // A
       case 0x42: // B
-        return this.#chunkedBinary(code)
+        return this.#input.chunkedBinary(code)
       default:
         return this.#compound(code)
     }
@@ -187,7 +186,7 @@ class HessianReader {
 
   /** A type's name, or the number of one that came before. Only skipped: types say nothing that we need. */
   #type(): void {
-    const code = this.#bytes[this.#at] ?? 0
+    const code = this.#input.peek()
     const isName = code <= 0x1f || (code >= 0x30 && code <= 0x33) || code === 0x52 || code === 0x53
     if (isName) this.#types.push(this.#string())
     else if (this.#types[this.#int()] === undefined) throw new HessianError('a type was not named before')
@@ -206,47 +205,9 @@ class HessianReader {
   }
 
   #long(): number | bigint {
-    const value = this.#take(8).readBigInt64BE()
+    const value = this.#input.take(8).readBigInt64BE()
     const number = Number(value)
     return Number.isSafeInteger(number) ? number : value
-  }
-
-  #chars(units: number): string {
-    const { text, end } = readUtf16Units(this.#bytes, this.#at, units)
-    this.#at = end
-    return text
-  }
-
-  #chunkedString(first: number): string {
-    const chunks: string[] = []
-    let code = first
-    while (code === 0x52) {
-      chunks.push(this.#chars(this.#uint(2)))
-      code = this.#byte()
-    }
-    if (code === 0x53) chunks.push(this.#chars(this.#uint(2)))
-    else if (code <= 0x1f) chunks.push(this.#chars(code))
-    else if (code >= 0x30 && code <= 0x33) chunks.push(this.#chars(((code - 0x30) << 8) + this.#byte()))
-    else throw new HessianError('the chunks of a string do not end')
-    return chunks.join('')
-  }
-
-  #chunkedBinary(first: number): Buffer {
-    const chunks: Buffer[] = []
-    let code = first
-    while (code === 0x41) {
-      chunks.push(this.#take(this.#uint(2)))
-      code = this.#byte()
-    }
-    if (code === 0x42) chunks.push(this.#take(this.#uint(2)))
-    else if (code >= 0x20 && code <= 0x2f) chunks.push(this.#take(code - 0x20))
-    else if (code >= 0x34 && code <= 0x37) chunks.push(this.#take(((code - 0x34) << 8) + this.#byte()))
-    else throw new HessianError('the chunks of binary data do not end')
-    return Buffer.concat(chunks)
-  }
-
-  #binary(length: number): Buffer {
-    return Buffer.from(this.#take(length))
   }
 
   #enter(): void {
@@ -255,28 +216,13 @@ class HessianReader {
 
   /** Every item takes a byte at least: a length that cannot be met is refused before anything is read. */
   #fitting(length: number): number {
-    if (length < 0 || length > this.#bytes.length - this.#at)
-      throw new HessianError('a list is longer than what was sent')
+    if (length < 0 || length > this.#input.left) throw new HessianError('a list is longer than what was sent')
     return length
   }
 
   #isEnd(): boolean {
-    if (this.#bytes[this.#at] !== END) return false
-    this.#at++
+    if (this.#input.peek() !== END) return false
+    this.#input.byte()
     return true
-  }
-
-  #byte(): number {
-    return this.#take(1)[0] ?? 0
-  }
-
-  #uint(size: number): number {
-    return this.#take(size).readUIntBE(0, size)
-  }
-
-  #take(size: number): Buffer {
-    if (this.#at + size > this.#bytes.length) throw new HessianError('the value ends too early')
-    this.#at += size
-    return this.#bytes.subarray(this.#at - size, this.#at)
   }
 }
