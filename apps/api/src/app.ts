@@ -52,6 +52,7 @@ import { operationRoutes } from './routes/operations.ts'
 import { systemConfigRoutes } from './routes/system-configs.ts'
 import { templatePreviewRoutes } from './routes/template-preview.ts'
 import { templateRoutes } from './routes/templates.ts'
+import { buildRpcServer } from './rpc/server.ts'
 
 const DATABASE_CONNECTIONS = 10
 /** Group commits run one at a time, on connections that no slow query can take. */
@@ -67,7 +68,10 @@ const BODY_LIMIT = 256 * 1024
 const TRUSTED_PROXIES = ['loopback', 'linklocal', 'uniquelocal']
 const REQUEST_ID = /^[A-Za-z0-9._:-]{1,64}$/
 
-/** Builds the API; listens to nothing. Closing it answers what is in hand and closes every connection. */
+/**
+ * Builds the API and its RPC server; they listen to nothing. Closing the API closes both, answers what is in hand and closes
+ * every connection.
+ */
 export async function buildApp(env: Env, logger: Logger) {
   const pool = createDatabasePool(env, DATABASE_CONNECTIONS)
   const commitPool = createDatabasePool(env, COMMIT_CONNECTIONS)
@@ -148,7 +152,8 @@ export async function buildApp(env: Env, logger: Logger) {
   await app.register(errorsPlugin)
   await app.register(validationPlugin)
   await app.register(securityHeadersPlugin)
-  await app.register(authPlugin, { env, clientRoles: createClientSource(pool, changes) })
+  const clientRoles = createClientSource(pool, changes)
+  await app.register(authPlugin, { env, clientRoles })
   await app.register(rateLimitPlugin, { settings })
   await app.register(openapiPlugin, { registry })
   await app.register(messageRoutes, { acceptor, pool, replica })
@@ -178,14 +183,13 @@ export async function buildApp(env: Env, logger: Logger) {
   const { opsUser, opsPassword } = env
   if (opsUser && opsPassword)
     await app.register(bullBoardPlugin, { queues, registry, user: opsUser, password: opsPassword })
-  await app.register(operationRoutes, {
-    metrics,
-    metricsToken: env.metricsToken,
-    ready: async () => void (await Promise.all([pool.query('SELECT 1'), redis.ping()])),
-  })
+  const ready = async () => void (await Promise.all([pool.query('SELECT 1'), redis.ping()]))
+  await app.register(operationRoutes, { metrics, metricsToken: env.metricsToken, ready })
+  const rpc = await buildRpcServer({ env, logger, acceptor, clientRoles, clients, settings, ready })
   app.addHook('preClose', async () => {
     stopping.abort()
     streams.close()
+    await rpc.close()
   })
   app.addHook('onClose', async () => {
     stopHearing()
@@ -201,5 +205,5 @@ export async function buildApp(env: Env, logger: Logger) {
     ])
     redis.disconnect()
   })
-  return { app, pool }
+  return { app, rpc, pool }
 }

@@ -7,7 +7,7 @@ import type { Env } from '@message-center/core/settings/env.ts'
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { tokenKeys } from './token-keys.ts'
-import { type Claims, createVerifiedTokens, type VerifiedTokens } from './verified-tokens.ts'
+import { type Claims, createVerifiedTokens } from './verified-tokens.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -51,12 +51,21 @@ export const CLIENT_CLAIM = 'apiClient'
 const CLOCK_TOLERANCE_MS = 30_000
 const BEARER = /^Bearer (\S+)$/i
 
+export interface AuthOptions {
+  env: Env
+  clientRoles: ClientRoles
+  /** Where a request has its token; the `Authorization` header without it. */
+  tokenOf?: (request: FastifyRequest) => string | undefined
+  /** The claims of a token that is no JWT; undefined where it may be one. @throws AppError UNAUTHORIZED */
+  claimsOfOther?: (token: string) => Promise<Claims> | undefined
+}
+
 /**
  * Verifies the bearer token and the role before a body is even read: who may not call learns nothing from validation.
  * The algorithm is pinned to the kind of key, so that neither `none` nor a public key used as an HS256 secret passes.
  */
 export const authPlugin = fp(
-  async (app: FastifyInstance, { env, clientRoles }: { env: Env; clientRoles: ClientRoles }) => {
+  async (app: FastifyInstance, { env, clientRoles, tokenOf = bearerToken, claimsOfOther }: AuthOptions) => {
     const keys = tokenKeys(env, (err) => app.log.warn({ err }, "the token issuer's keys could not be refreshed"))
     app.addHook('onClose', async () => keys.close())
     await app.register(fastifyJwt, {
@@ -66,6 +75,7 @@ export const authPlugin = fp(
       verify: {
         algorithms: keys.algorithms,
         clockTolerance: CLOCK_TOLERANCE_MS,
+        extractToken: tokenOf,
         // A claim that is only compared where it is present would let a token without it pass.
         requiredClaims: ['exp', 'tenantId', ...(env.jwtIssuer ? ['iss'] : []), ...(env.jwtAudience ? ['aud'] : [])],
         ...(env.jwtIssuer ? { allowedIss: env.jwtIssuer } : {}),
@@ -82,12 +92,21 @@ export const authPlugin = fp(
     })
     requireAccessRules(app)
     const verified = createVerifiedTokens()
+    const verify = async (request: FastifyRequest): Promise<Claims> => {
+      const token = tokenOf(request)
+      if (token === undefined) throw new AppError('UNAUTHORIZED', 'a bearer token is required')
+      const known = verified.get(token)
+      if (known) return known
+      const claims = (await claimsOfOther?.(token)) ?? (await verifyJwt(request))
+      verified.add(token, claims, expiryOf(claims))
+      return claims
+    }
     app.addHook('onRequest', async (request) => {
       const { access, pass: passOf } = request.routeOptions.config
       // A path that does not exist has no rule; the 404 comes from the not-found handler.
       if (access === 'public' || access === undefined) return
       const pass = await passOf?.(request)
-      request.claims = pass?.claims ?? (await verify(request, verified))
+      request.claims = pass?.claims ?? (await verify(request))
       const caller = await app.authorize(request.claims, access)
       request.caller = pass?.caller ?? caller
     })
@@ -105,17 +124,17 @@ function requireAccessRules(app: FastifyInstance): void {
   })
 }
 
-/** When a token ends, epoch ms. */
-export function expiryOf(claims: Claims): number {
-  return Number(claims.exp) * 1000
+/** When a token ends, epoch ms; one of another kind than a JWT may have no end. */
+export function expiryOf({ exp }: Claims): number {
+  return exp === undefined ? Number.POSITIVE_INFINITY : Number(exp) * 1000
+}
+
+function bearerToken({ headers }: FastifyRequest): string | undefined {
+  return BEARER.exec(headers.authorization ?? '')?.[1]
 }
 
 /** @throws AppError UNAUTHORIZED, or UNAVAILABLE where the key cannot be had */
-async function verify(request: FastifyRequest, verified: VerifiedTokens): Promise<Claims> {
-  const [, token] = BEARER.exec(request.headers.authorization ?? '') ?? []
-  if (token === undefined) throw new AppError('UNAUTHORIZED', 'a bearer token is required')
-  const known = verified.get(token)
-  if (known) return known
+async function verifyJwt(request: FastifyRequest): Promise<Claims> {
   let claims: Claims
   try {
     claims = await request.jwtVerify<Claims>()
@@ -123,7 +142,7 @@ async function verify(request: FastifyRequest, verified: VerifiedTokens): Promis
     if (error instanceof AppError && error.code === 'UNAVAILABLE') throw error
     throw new AppError('UNAUTHORIZED', 'a valid bearer token is required', {}, { cause: error })
   }
-  verified.add(token, claims, expiryOf(claims))
+  if (expiryOf(claims) <= Date.now()) throw new AppError('UNAUTHORIZED', 'the token has expired')
   return claims
 }
 

@@ -113,6 +113,7 @@ export const BatchSendResult = Type.Object({
   failedCount: Type.Integer(),
   results: Type.Array(SendResult),
 })
+export type BatchSendResult = Static<typeof BatchSendResult>
 
 const Time = Type.String({ format: 'date-time' })
 const OptionalTime = Type.Union([Time, Type.Null()])
