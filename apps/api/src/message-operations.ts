@@ -1,4 +1,5 @@
 import { type Actor, recordChanges } from '@message-center/core/audit/record-change.ts'
+import { addCallbackJobs } from '@message-center/core/callbacks/callback-jobs.ts'
 import type { AdapterLogger, Fetch } from '@message-center/core/channels/adapter.ts'
 import type { ChannelRegistry } from '@message-center/core/channels/registry.ts'
 import type { CandidateSource } from '@message-center/core/configs/candidates.ts'
@@ -113,6 +114,8 @@ export function createMessageOperations(deps: MessageOperationDependencies) {
       await deps.withdraw(tasks.map((task) => ({ ...task, tenantId, messageId })))
       for (const { channelType } of tasks) metrics.tasksFinished.inc({ channel: channelType, outcome: 'cancelled' })
       for (const { status } of finished) metrics.messagesFinished.inc({ status })
+      const callbacks = finished.flatMap(({ callback }) => callback ?? [])
+      if (callbacks.length > 0) await addCallbackJobs(queues, callbacks).catch(deps.onWakeError)
       return { cancelled }
     },
 

@@ -52,6 +52,8 @@ const CONTRACT: Record<string, [allowed: Role[] | 'public', named?: Named]> = {
   'POST /api/auth/token': ['public'],
   'GET /api/audit-logs': [ADMINS],
   'POST /api/callback-secret': [ADMINS],
+  'GET /api/callback-secret': [ADMINS],
+  'DELETE /api/callback-secret': [ADMINS],
   'GET /api/inbox': [INBOX_READERS],
   'GET /api/inbox/unread-count': [INBOX_READERS],
   'PUT /api/inbox/read-all': [INBOX_READERS],

@@ -158,7 +158,11 @@ export const TEMPLATE_PREVIEW_EXAMPLES = {
 
 export const SETTING_EXAMPLES = [{ value: 5 }]
 
+export const TICKET_EXAMPLES = [{ userId: 'zhangsan' }]
+
 export const CLIENT_EXAMPLES = [{ name: 'order-service', roles: ['sender'] }]
 
 /** The one example that has to be filled in: what `POST /api/clients` answered. */
 export const LOG_IN_EXAMPLES = [{ clientId: 'mc_…', clientSecret: 'mcs_…' }]
+
+export const CALLBACK_SECRET_EXAMPLES = [{}]

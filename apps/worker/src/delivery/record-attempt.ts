@@ -30,6 +30,7 @@ export async function recordSuccess(
 ): Promise<Verdict> {
   const { job, token, task } = attempt
   observe(attempt, 'success', deps)
+  deps.circuits.note(attempt.config, 'SUCCESS')
   // An adapter from outside may return anything, or nothing: the message was taken all the same.
   const { response, providerMessageId, detail, checkResultAfterMs }: Record<string, unknown> = { ...outcome }
   const note = typeof detail === 'string' && detail !== '' ? redact(detail, attempt.secrets) : undefined
@@ -60,6 +61,7 @@ export async function recordFailure(
   const message = redact(classified.message, attempt.secrets)
   const error = { ...classified, message, code: redact(classified.code, attempt.secrets) }
   observe(attempt, error.errorClass.toLowerCase(), deps)
+  deps.circuits.note(config, error.errorClass)
   const { retryInitialDelayMs } = await deps.settings(job.tenantId)
   const decision = decide({
     error,

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { isDatabaseUnavailable } from '@message-center/core/database/unavailable.ts'
 import { createBatcher } from '@message-center/core/messages/batcher.ts'
 import { type ClaimedTask, type ClaimRequest, claimTasks } from '@message-center/core/messages/claim-tasks.ts'
@@ -8,6 +7,7 @@ import { type Postponement, postponeTasks } from '@message-center/core/messages/
 import { recordOutcomes, type TaskOutcome } from '@message-center/core/messages/record-outcomes.ts'
 import { saveProgress, type TaskProgress } from '@message-center/core/messages/save-progress.ts'
 import type { Pool } from 'mysql2/promise'
+import { persistently } from '../persistently.ts'
 
 /** An outcome with the message whose status may follow from it. */
 export type RecordedOutcome = TaskOutcome & { ref: MessageRef }
@@ -32,10 +32,9 @@ export interface TaskWriterDependencies {
 }
 
 const MAX_BATCH = 500
-/** An outcome that is known must not get lost because the database is away for a while: lost, it would be sent again. */
-const RECORD_RETRY_MS = 200
 
 export function createTaskWriter({ pool, channelOrder, onFinished, onError }: TaskWriterDependencies): TaskWriter {
+  const onUnavailable = (error: unknown) => onError(error, 'task outcome')
   const claims = createBatcher<ClaimRequest, ClaimedTask | undefined>({
     maxItems: MAX_BATCH,
     flush: (requests) => claimTasks(pool, requests),
@@ -52,7 +51,7 @@ export function createTaskWriter({ pool, channelOrder, onFinished, onError }: Ta
     maxItems: MAX_BATCH,
     isolates: (error) => !isDatabaseUnavailable(error),
     async flush(batch) {
-      await persistently(() => recordOutcomes(pool, batch))
+      await persistently(() => recordOutcomes(pool, batch), onUnavailable)
       for (const { status, ref } of batch) {
         // One that is to be tried again may be the last of a cancelled message: then it has ended.
         if (status === 'PENDING') continue
@@ -73,22 +72,10 @@ export function createTaskWriter({ pool, channelOrder, onFinished, onError }: Ta
   const progress = createBatcher<TaskProgress, void>({
     maxItems: MAX_BATCH,
     async flush(batch) {
-      await persistently(() => saveProgress(pool, batch))
+      await persistently(() => saveProgress(pool, batch), onUnavailable)
       return batch.map(() => undefined)
     },
   })
-
-  async function persistently(write: () => Promise<void>): Promise<void> {
-    for (;;) {
-      try {
-        return await write()
-      } catch (error) {
-        if (!isDatabaseUnavailable(error)) throw error
-        onError(error, 'task outcome')
-        await delay(RECORD_RETRY_MS)
-      }
-    }
-  }
 
   return {
     claim: (request) => claims.add(request),

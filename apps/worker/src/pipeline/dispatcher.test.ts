@@ -25,7 +25,13 @@ beforeAll(async () => {
   queues = createQueues(env, redis, fail)
   const defaults = Object.entries(SETTINGS).map(([key, { fallback }]) => [key, fallback(env)])
   const settings: Settings = Object.fromEntries(defaults)
-  dispatch = createDispatcher({ pool: database.pool, queues, settings: async () => settings, onEnqueueError: fail })
+  dispatch = createDispatcher({
+    pool: database.pool,
+    queues,
+    settings: async () => settings,
+    onEnqueueError: fail,
+    onCallbackDue: fail,
+  })
 })
 afterAll(async () => {
   await queues.close()

@@ -1,5 +1,5 @@
 import type { ChannelRegistry } from '../channels/registry.ts'
-import type { ChannelConfig } from '../contracts/channel-configs.ts'
+import type { StoredChannelConfig } from '../contracts/channel-configs.ts'
 import type { ChannelConfigRow } from '../schema/channel-configs.ts'
 import { type Cipher, CipherError } from '../secrets/cipher.ts'
 import { maskSettings, openSettings } from './channel-config-secrets.ts'
@@ -8,7 +8,7 @@ import { maskSettings, openSettings } from './channel-config-secrets.ts'
  * A config as the API answers it, secrets masked.
  * @throws CipherError where the settings cannot be decrypted
  */
-export function toAnswer(row: ChannelConfigRow, registry: ChannelRegistry, cipher: Cipher): ChannelConfig {
+export function toAnswer(row: ChannelConfigRow, registry: ChannelRegistry, cipher: Cipher): StoredChannelConfig {
   const secretFields = registry.get(row.channelType)?.adapter.secretFields
   const settings = openSettings(cipher, row)
   const { retryMax, retryInitialDelayMs, version: _, ...columns } = row

@@ -4,7 +4,7 @@ import type { Pool } from 'mysql2/promise'
 import { changedFields } from '../audit/changed-fields.ts'
 import { type AuditedChange, recordChange } from '../audit/record-change.ts'
 import type { ChannelRegistry } from '../channels/registry.ts'
-import type { ChannelConfig, ChannelConfigInput } from '../contracts/channel-configs.ts'
+import type { ChannelConfigInput, StoredChannelConfig } from '../contracts/channel-configs.ts'
 import { AppError, invalidField } from '../contracts/errors.ts'
 import type { Page } from '../contracts/pages.ts'
 import { type ChannelConfigRow, channelConfigs } from '../schema/channel-configs.ts'
@@ -30,7 +30,7 @@ export function createChannelConfigStore(deps: { pool: Pool; registry: ChannelRe
   const { pool, registry, cipher } = deps
   const db = drizzle(pool)
   const answer = (row: ChannelConfigRow) => toAnswer(row, registry, cipher)
-  const tagged = (row: ChannelConfigRow): Tagged<ChannelConfig> => ({
+  const tagged = (row: ChannelConfigRow): Tagged<StoredChannelConfig> => ({
     object: answer(row),
     etag: versionTag(row.version),
   })
@@ -53,7 +53,7 @@ export function createChannelConfigStore(deps: { pool: Pool; registry: ChannelRe
   })
 
   return {
-    create({ tenantId, actor }: ChangeCall, input: ChannelConfigInput): Promise<Tagged<ChannelConfig>> {
+    create({ tenantId, actor }: ChangeCall, input: ChannelConfigInput): Promise<Tagged<StoredChannelConfig>> {
       const channel = channelOf(registry, input)
       const settings = settingsOf(input)
       checkSettings(channel, settings)
@@ -73,7 +73,8 @@ export function createChannelConfigStore(deps: { pool: Pool; registry: ChannelRe
       })
     },
 
-    get: async (tenantId: string, id: string): Promise<Tagged<ChannelConfig>> => tagged(await find(db, tenantId, id)),
+    get: async (tenantId: string, id: string): Promise<Tagged<StoredChannelConfig>> =>
+      tagged(await find(db, tenantId, id)),
 
     /** The config with its secrets, for a call of the provider. */
     async open(tenantId: string, id: string) {
@@ -81,7 +82,7 @@ export function createChannelConfigStore(deps: { pool: Pool; registry: ChannelRe
       return { channelType: row.channelType, settings: openSettings(cipher, row) }
     },
 
-    async list(tenantId: string, filters: ChannelConfigFilters): Promise<Page<ChannelConfig>> {
+    async list(tenantId: string, filters: ChannelConfigFilters): Promise<Page<StoredChannelConfig>> {
       const { page = 1, pageSize = 20 } = filters
       const where = ofTenant(
         tenantId,
@@ -107,7 +108,7 @@ export function createChannelConfigStore(deps: { pool: Pool; registry: ChannelRe
       { tenantId, actor, ifMatch }: ChangeCall,
       id: string,
       input: ChannelConfigInput,
-    ): Promise<Tagged<ChannelConfig>> {
+    ): Promise<Tagged<StoredChannelConfig>> {
       return changeConfigs(pool, tenantId, async (transaction) => {
         const row = await find(transaction.db, tenantId, id)
         checkIfMatch(ifMatch, versionTag(row.version))

@@ -91,7 +91,8 @@ async function cancelUndispatched(
   message: LockedMessage,
   plan: PlannedMessage,
 ): Promise<Cancellation> {
-  await dispatchWithin(connection, [plan])
+  const [result] = await dispatchWithin(connection, [plan])
+  const callback = result?.dispatched ? result.callback : null
   await raiseRevision(connection, message)
   const { tenantId, messageId, createTime } = message
   return {
@@ -99,7 +100,7 @@ async function cancelUndispatched(
     cancelled: Math.max(1, plan.tasks.length),
     tasks: [],
     sending: [],
-    finished: [{ tenantId, messageId, createTime, status: 'FAILED' }],
+    finished: [{ tenantId, messageId, createTime, status: 'FAILED', callback }],
   }
 }
 

@@ -3,6 +3,7 @@ import type { Recipients } from '../channels/adapter.ts'
 import type { MessageType } from '../contracts/content.ts'
 import type { TraceStep } from '../contracts/messages.ts'
 import { inTransaction } from '../database/transaction.ts'
+import { becomingFinal, type CallbackRef, callbackBecomingDue } from './becoming-final.ts'
 import { compareIds } from './claim-tasks.ts'
 import { compareRefs, type MessageRef, REFS_TABLE, refsParameter, toDatetime, toDatetimeMs } from './message-ref.ts'
 import { type DerivedStatus, deriveStatus, type TaskState } from './message-status.ts'
@@ -46,7 +47,9 @@ export interface DispatchedTask {
 
 export type DispatchResult =
   /** Nothing was written: another run did it before, or (`superseded`) an operator has retried or cancelled the message since. */
-  { dispatched: false; superseded: boolean } | { dispatched: true; status: DerivedStatus; tasks: DispatchedTask[] }
+  | { dispatched: false; superseded: boolean }
+  /** `callback`: what became due because the message ended on the way. */
+  | { dispatched: true; status: DerivedStatus; tasks: DispatchedTask[]; callback: CallbackRef | null }
 
 /**
  * Writes the tasks of messages and the status that follows from them, in one transaction. Only messages that still wait for
@@ -77,7 +80,8 @@ export async function dispatchWithin(
     const tasks = (stored.get(key) ?? []).filter(
       (task) => task.status === 'PENDING' && (message.rerunChannels?.includes(task.channelType) ?? true),
     )
-    return { dispatched: true, status, tasks }
+    const callback = status.status === 'PROCESSING' ? null : callbackBecomingDue(message, locked.get(key))
+    return { dispatched: true, status, tasks, callback }
   })
 }
 
@@ -91,7 +95,8 @@ async function lockMessages(
 ): Promise<Map<string, RowDataPacket>> {
   const [rows] = await connection.query<RowDataPacket[]>(
     // DISTINCT keeps the list a table of its own: MySQL cannot lock a JSON_TABLE, and MariaDB knows no FOR UPDATE OF.
-    `SELECT STRAIGHT_JOIN m.tenant_id, m.message_id, m.status, m.revision, m.rerun_channels, m.steps
+    `SELECT STRAIGHT_JOIN m.id AS row_id, m.tenant_id, m.message_id, m.status, m.revision, m.rerun_channels, m.steps,
+       m.callback_state, m.callback_generation
      FROM (SELECT DISTINCT t, m, c FROM ${REFS_TABLE}) AS j
      JOIN msg_message m FORCE INDEX (uk_message) ON m.tenant_id = j.t AND m.message_id = j.m AND m.create_time = j.c FOR UPDATE`,
     [refsParameter(refs)],
@@ -215,8 +220,8 @@ async function storeStatus(
        due DATETIME(3) PATH '$[8]', finish DATETIME PATH '$[9]', steps TEXT PATH '$[10]', success INT PATH '$[11]')) AS j
      STRAIGHT_JOIN msg_message m FORCE INDEX (uk_message) ON m.tenant_id = j.t AND m.message_id = j.m AND m.create_time = j.c
      SET m.status = j.status, m.total_channels = j.total, m.success_channels = j.success, m.failed_channels = j.failed,
-       m.error_code = j.code, m.error_message = j.text, m.due_time = j.due, m.finish_time = j.finish, m.steps = j.steps,
-       m.rerun_channels = NULL`,
+       m.error_code = j.code, m.error_message = j.text, m.finish_time = j.finish, m.steps = j.steps, m.rerun_channels = NULL,
+       ${becomingFinal('j.finish IS NOT NULL', 'j.due')}`,
     [JSON.stringify(parameter)],
   )
 }

@@ -1,10 +1,11 @@
 import type { Pool, RowDataPacket } from 'mysql2/promise'
 import { LATEST_CHANGE_NUMBER } from '../configs/change.ts'
 import type { MessageStatus, TaskStatus } from '../contracts/messages.ts'
+import { FINAL_STATUSES } from './becoming-final.ts'
 import { retryingLockConflicts } from './claim-tasks.ts'
 import { compareRefs, type MessageRef, REFS_TABLE, refsParameter, toDatetimeMs } from './message-ref.ts'
 
-/** A message that is not final and should have moved by now. */
+/** A message that is not final, or final with its callback still to be made, and should have moved by now. */
 export interface OverdueMessage extends MessageRef {
   rowId: string
   dueTime: Date
@@ -14,6 +15,8 @@ export interface OverdueMessage extends MessageRef {
   jobId: string | null
   priority: number
   expiresAt: Date | null
+  /** A final one is here for its callback. */
+  callback: { generation: number; nextTime: Date | null }
 }
 
 /** A task of such a message that is not final. */
@@ -36,7 +39,7 @@ export type OverdueCursor = Pick<OverdueMessage, 'dueTime' | 'rowId'>
 
 /**
  * A page of messages that are due, longest due first: those without a job by now, the others after a grace.
- * @param before due before this; null = everything that is not final, whenever it is due
+ * @param before due before this; null = everything that is not over, whenever it is due
  * @param graceMs what has a job is left alone for so long
  */
 export async function findOverdue(
@@ -56,7 +59,8 @@ export async function findOverdue(
   }
   const [rows] = await pool.query<RowDataPacket[]>(
     `SELECT id, tenant_id, message_id, DATE_FORMAT(create_time, '%Y-%m-%d %H:%i:%s') AS create_time, due_time, status, job_id,
-       (status = 'PENDING' OR rerun_channels IS NOT NULL) AS awaits_pipeline, priority, expires_at
+       (status = 'PENDING' OR rerun_channels IS NOT NULL) AS awaits_pipeline, priority, expires_at, callback_generation,
+       callback_next_time
      FROM msg_message WHERE ${conditions.join(' AND ')} ORDER BY due_time, id LIMIT ?`,
     [...values, limit],
   )
@@ -71,6 +75,7 @@ export async function findOverdue(
     jobId: row.job_id,
     priority: row.priority,
     expiresAt: row.expires_at,
+    callback: { generation: row.callback_generation, nextTime: row.callback_next_time },
   }))
 }
 
@@ -133,7 +138,10 @@ export async function raiseGeneration(
   )
 }
 
-/** Moves the next look at messages that are not final, unless they have got another due time since they were found. */
+/**
+ * Moves the next look at messages that are not over, unless they have got another due time since they were found; a callback
+ * that waits for a later time is looked at then.
+ */
 export async function lookAgainAt(
   pool: Pool,
   refs: readonly (MessageRef & Pick<OverdueMessage, 'dueTime'>)[],
@@ -149,7 +157,8 @@ export async function lookAgainAt(
          t BIGINT PATH '$[0]', m VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$[1]', c DATETIME PATH '$[2]',
          due DATETIME(3) PATH '$[3]', later DATETIME(3) PATH '$[4]')) AS j
        STRAIGHT_JOIN msg_message m FORCE INDEX (uk_message) ON m.tenant_id = j.t AND m.message_id = j.m AND m.create_time = j.c
-       SET m.due_time = j.later WHERE m.due_time = j.due`,
+       SET m.due_time = IF(m.status IN ${FINAL_STATUSES} AND m.callback_next_time > j.later, m.callback_next_time, j.later)
+       WHERE m.due_time = j.due`,
       [JSON.stringify(parameter)],
     ),
   )

@@ -1,4 +1,5 @@
 import type { Pool, RowDataPacket } from 'mysql2/promise'
+import type { MessageCallback } from '../contracts/callbacks.ts'
 import type {
   MessageDetail,
   MessageFilters,
@@ -172,6 +173,16 @@ function toSummary(row: RowDataPacket, tasks?: readonly RowDataPacket[]): Messag
     createTime: row.create_time.toISOString(),
     updateTime: row.update_time.toISOString(),
     finishTime: row.finish_time?.toISOString() ?? null,
+    ...(row.callback_state === null ? {} : { callback: toCallback(row) }),
+  }
+}
+
+function toCallback(row: RowDataPacket): MessageCallback {
+  return {
+    state: row.callback_state,
+    attempts: row.callback_attempts,
+    lastResult: row.callback_result,
+    nextTime: row.callback_next_time?.toISOString() ?? null,
   }
 }
 

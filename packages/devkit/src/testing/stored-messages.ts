@@ -21,6 +21,7 @@ export async function storePending(pool: Pool, count: number, fields: Partial<Ne
       priority: 5,
       sendAt: null,
       expiresAt: null,
+      wantsCallback: false,
       contentHash: '0'.repeat(64),
       acceptedAt,
       createTime: toDatetime(acceptedAt),
