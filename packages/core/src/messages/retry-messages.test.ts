@@ -173,6 +173,11 @@ test('a status that was worked out before the retry is not written after it', as
   const ref = await onePending()
   await dispatchMessages(database.pool, [planned(ref, [{ configId }])])
   await failInSending(ref)
+  // Its task has failed, and that is all that has been written so far.
+  await database.pool.query(
+    "UPDATE msg_message SET status = 'PROCESSING', finish_time = NULL, due_time = NOW(3) WHERE message_id = ?",
+    [ref.messageId],
+  )
   let statements = 0
   const query = async (sql: string, values: unknown[]) => {
     statements += 1
