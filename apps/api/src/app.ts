@@ -9,6 +9,7 @@ import { createCircuitAnswers } from '@message-center/core/circuits/circuit-answ
 import { circuitKey, createCircuitStore } from '@message-center/core/circuits/circuit-store.ts'
 import { createClientSource } from '@message-center/core/clients/client-source.ts'
 import { createClientStore } from '@message-center/core/clients/client-store.ts'
+import { createCandidateSource } from '@message-center/core/configs/candidates.ts'
 import { createChannelConfigStore } from '@message-center/core/configs/channel-config-store.ts'
 import { followLogLevel } from '@message-center/core/configs/follow-log-level.ts'
 import { createSettingsSource } from '@message-center/core/configs/settings-source.ts'
@@ -22,6 +23,7 @@ import { createAcceptor } from '@message-center/core/messages/accept.ts'
 import { warnOfUnfitRedis } from '@message-center/core/queues/check-redis.ts'
 import { createQueues } from '@message-center/core/queues/queues.ts'
 import { createFailFastRedis } from '@message-center/core/queues/redis.ts'
+import { createRateLimiter } from '@message-center/core/rate-limit/rate-limiter.ts'
 import { createCipher } from '@message-center/core/secrets/cipher.ts'
 import type { Env } from '@message-center/core/settings/env.ts'
 import type { Logger } from '@message-center/core/telemetry/logger.ts'
@@ -32,6 +34,7 @@ import fastify, { LogController } from 'fastify'
 import { createConfigTester } from './config-tester.ts'
 import { createInboxFeed } from './inbox/feed.ts'
 import { createOpenStreams } from './inbox/open-streams.ts'
+import { createMessageOperations } from './message-operations.ts'
 import { authPlugin } from './plugins/auth.ts'
 import { bullBoardPlugin } from './plugins/bull-board.ts'
 import { drainPlugin } from './plugins/drain.ts'
@@ -47,12 +50,14 @@ import { channelConfigRoutes } from './routes/channel-configs.ts'
 import { clientRoutes } from './routes/clients.ts'
 import { inboxRoutes } from './routes/inbox.ts'
 import { inboxStreamRoutes } from './routes/inbox-stream.ts'
+import { messageOperationRoutes } from './routes/message-operations.ts'
 import { messageRoutes } from './routes/messages.ts'
 import { operationRoutes } from './routes/operations.ts'
 import { systemConfigRoutes } from './routes/system-configs.ts'
 import { templatePreviewRoutes } from './routes/template-preview.ts'
 import { templateRoutes } from './routes/templates.ts'
 import { buildRpcServer } from './rpc/server.ts'
+import { createTaskWithdrawal } from './withdraw-tasks.ts'
 
 const DATABASE_CONNECTIONS = 10
 /** Group commits run one at a time, on connections that no slow query can take. */
@@ -130,6 +135,26 @@ export async function buildApp(env: Env, logger: Logger) {
   const streams = createOpenStreams((count) => metrics.inboxStreams.set(count))
   const stopHearing = hearOfDeliveries(env, feed.wake, warn('redis'))
   const stopping = new AbortController()
+  const configs = createCandidateSource(pool, changes)
+  const limiter = createRateLimiter({
+    redis,
+    keyPrefix: `${env.queuePrefix}:rate`,
+    maxCallMs: env.sendTimeoutMs,
+    onSettleError: warn('rate limit'),
+  })
+  const operations = createMessageOperations({
+    pool,
+    registry,
+    configs,
+    changes,
+    cipher,
+    queues,
+    metrics,
+    fetch: providers.fetch,
+    withdraw: createTaskWithdrawal({ configs, limiter, queues, onError: warn('a cancelled task keeps its place') }),
+    stopping: stopping.signal,
+    onWakeError: warn('the reconciler could not be woken; it comes by itself'),
+  })
 
   const app = fastify({
     loggerInstance: logger,
@@ -157,6 +182,7 @@ export async function buildApp(env: Env, logger: Logger) {
   await app.register(rateLimitPlugin, { settings })
   await app.register(openapiPlugin, { registry })
   await app.register(messageRoutes, { acceptor, pool, replica })
+  await app.register(messageOperationRoutes, { operations })
   await app.register(inboxRoutes, { pool })
   const tickets = createTickets(redis, `${env.queuePrefix}:inbox-ticket`)
   await app.register(inboxStreamRoutes, { pool, feed, streams, tickets })

@@ -25,6 +25,7 @@ const CONTRACT: Record<string, [allowed: Role[] | 'public', named?: Named]> = {
   'GET /api/messages/{messageId}': [READERS, 'message'],
   'GET /api/messages/{messageId}/trace': [VIEWERS, 'message'],
   'POST /api/messages/{messageId}/retry': [OPERATORS, 'message'],
+  'POST /api/messages/retry': [OPERATORS],
   'POST /api/messages/{messageId}/recall': [OPERATORS, 'message'],
   'POST /api/messages/{messageId}/cancel': [OPERATORS, 'message'],
   'POST /api/channel-configs': [ADMINS],

@@ -3,7 +3,6 @@ import { AppError } from '@message-center/core/contracts/errors.ts'
 import {
   BatchSendResult,
   MAX_BATCH,
-  MESSAGE_ID_PATTERN,
   MessageDetail,
   MessageFilters,
   MessageInput,
@@ -21,16 +20,13 @@ import { acceptBatch } from '../send-message.ts'
 import { answers } from './answers.ts'
 import { BATCH_EXAMPLES, MESSAGE_EXAMPLES, withExamples } from './examples.ts'
 import { readBatchBody, readMessageBody } from './message-body.ts'
+import { MessageParams, messageIdOf } from './message-params.ts'
 import { actingTenant, refuseOtherTenant, TenantQuery } from './tenant.ts'
 
 const BODY_LIMIT = 256 * 1024
 const BATCH_URL = '/api/messages/batch'
 const BATCH_BODY_LIMIT = 16 * 1024 * 1024
 
-const MESSAGE_ID = new RegExp(MESSAGE_ID_PATTERN)
-const MessageParams = Type.Object({
-  messageId: Type.String({ description: 'As answered by the POST', examples: ['demo-1'] }),
-})
 const OneTenant = Type.Object(TenantQuery, { additionalProperties: false })
 
 /** Sending and looking up. A body's own checks are the acceptor's, the same for REST, batch and RPC. */
@@ -131,10 +127,9 @@ async function found<T>(
   request: FastifyRequest<{ Params: { messageId: string }; Querystring: { tenantId?: string } }>,
   find: (tenantId: string, messageId: string) => Promise<T | undefined>,
 ): Promise<T> {
-  const { messageId } = request.params
   const tenantId = actingTenant(request, request.query.tenantId)
-  // What is no id is not asked for: MySQL would ignore blanks at its end and refuse to compare other alphabets.
-  const object = MESSAGE_ID.test(messageId) ? await find(tenantId, messageId) : undefined
+  const messageId = messageIdOf(request.params)
+  const object = await find(tenantId, messageId)
   if (object === undefined) throw new AppError('NOT_FOUND', `there is no message ${messageId}`, { messageId })
   return object
 }

@@ -5,6 +5,7 @@ import { describeWindow, nextOpening } from '@message-center/core/configs/time-w
 import { type Failure, resultMessage } from '@message-center/core/messages/outcome.ts'
 import type { ChannelJob } from '@message-center/core/queues/jobs.ts'
 import type { RateLimitStart } from '@message-center/core/rate-limit/rate-limiter.ts'
+import { reservationKey } from '@message-center/core/rate-limit/reservation-key.ts'
 import { send } from './attempt.ts'
 import { type Claim, claimTask } from './claim.ts'
 import { createProgress } from './progress.ts'
@@ -38,17 +39,9 @@ export async function deliver(job: ChannelJob, deps: DeliveryDependencies): Prom
   if (!start.go) return waitUntil(deps.now() + Math.max(1, start.slotAt - start.now), job, deps)
   const claim = await claimTask(job, deps)
   if ('verdict' in claim) return claim.verdict
-  if (claim.abandoned && config.unknownOutcomePolicy === 'FAIL') return giveUp(job, claim, deps)
+  if (claim.abandoned && (config.unknownOutcomePolicy === 'FAIL' || claim.task.cancelled))
+    return giveUp(job, claim, deps)
   return attempt({ job, config, settings, adapter, claim, start }, deps)
-}
-
-/** Deterministic per message and channel: a pipeline that runs again finds its reservation, and so does the send. */
-export function reservationKey({
-  tenantId,
-  messageId,
-  channelType,
-}: Pick<ChannelJob, 'tenantId' | 'messageId' | 'channelType'>): string {
-  return `${tenantId}/${messageId}/${channelType}`
 }
 
 interface Sending {
@@ -119,11 +112,16 @@ async function refuse(job: ChannelJob, deps: DeliveryDependencies, failure: Fail
   return { queue: 'fail', reason }
 }
 
-/** Somebody was sending and did not come back, and the config says not to risk a second one. */
-async function giveUp(job: ChannelJob, { token }: Sending['claim'], deps: DeliveryDependencies): Promise<Verdict> {
+/** Somebody was sending and did not come back, and the config, or an operator who cancelled, says not to risk a second one. */
+async function giveUp(
+  job: ChannelJob,
+  { token, task }: Sending['claim'],
+  deps: DeliveryDependencies,
+): Promise<Verdict> {
   const text = 'the sender stopped in the middle; whether the message arrived is not known'
-  const reason = resultMessage({ code: 'CHANNEL_ERROR', text })
-  await record(deps, job, token, { status: 'FAILED', errorCode: 'CHANNEL_ERROR', resultMessage: reason })
+  const code = task.cancelled ? 'CANCELLED' : 'CHANNEL_ERROR'
+  const reason = resultMessage({ code, text })
+  await record(deps, job, token, { status: 'FAILED', errorCode: code, resultMessage: reason })
   return { queue: 'fail', reason }
 }
 

@@ -69,7 +69,7 @@ export async function recordFailure(
     retryCount: task.retryCount,
     maxRetry: task.maxRetry,
     initialDelayMs: config.retry.initialDelayMs ?? retryInitialDelayMs,
-    triedForMs: deps.now() - (firstAttemptAt(task.attempts) ?? startedAt),
+    triedForMs: deps.now() - (firstAttemptAt(task) ?? startedAt),
   })
   const attempts = withAttempt(task.attempts, {
     ...timesOf(attempt),

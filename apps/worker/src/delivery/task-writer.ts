@@ -53,7 +53,8 @@ export function createTaskWriter({ pool, channelOrder, onFinished, onError }: Ta
     async flush(batch) {
       await persistently(() => recordOutcomes(pool, batch), onUnavailable)
       for (const { status, ref } of batch) {
-        if (status !== 'SUCCESS' && status !== 'FAILED') continue
+        // One that is to be tried again may be the last of a cancelled message: then it has ended.
+        if (status === 'PENDING') continue
         // What fails here is not lost: the reconciler finishes messages whose tasks are all final.
         finishing.add(ref).catch((error) => onError(error, 'message status'))
       }

@@ -54,10 +54,14 @@ export function createDispatcher(deps: DispatcherDependencies) {
       plannedMessage(context, (channel) => channel.config?.retry.max ?? defaults.retryMax),
     )
     context.dispatched = result
-    if (!result.dispatched) return
+    if (!result.dispatched) {
+      // Cancelled meanwhile, nothing of it will be sent; retried meanwhile, its next run reserves anew.
+      if (result.superseded) await Promise.all(context.allChannels.map((channel) => channel.releaseSlot?.()))
+      return
+    }
     if (result.callback) onCallbackDue(result.callback)
     const now = Date.now()
-    const jobs = result.tasks.map((task): TaskJob => {
+    const jobs = result.tasks.map(({ generation, ...task }): TaskJob => {
       const channel = context.allChannels.find((candidate) => candidate.channelType === task.channelType)
       return {
         name: message.messageId,
@@ -72,7 +76,7 @@ export function createDispatcher(deps: DispatcherDependencies) {
         fair: { tenantId: message.tenantId, priority: message.priority },
         opts: channelJobOptions({
           taskId: task.taskId,
-          generation: 0,
+          generation,
           retries: channel?.config?.retry.max ?? defaults.retryMax,
           initialDelayMs: channel?.config?.retry.initialDelayMs ?? defaults.retryInitialDelayMs,
           delayMs: firstRunAt(channel?.notBefore ?? null, message.expiresAt) - now,

@@ -77,7 +77,7 @@ function dueNow(page: readonly OverdueMessage[]): OverdueMessage[] {
 }
 
 async function revive(deps: ReconcileDependencies, due: readonly OverdueMessage[]): Promise<number> {
-  const pending = due.filter((message) => message.status === 'PENDING')
+  const pending = due.filter((message) => message.awaitsPipeline)
   const processing = due.filter((message) => message.status === 'PROCESSING')
   const final = due.filter((message) => message.status !== 'PENDING' && message.status !== 'PROCESSING')
   const revived = [await revivePending(deps, pending), await reviveTasks(deps, processing)]
@@ -140,8 +140,8 @@ async function reviveTasks(deps: ReconcileDependencies, processing: readonly Ove
 async function newJob(deps: ReconcileDependencies, task: OpenTask, message: OverdueMessage | undefined) {
   const config = await deps.configs.config(task.tenantId, task.configId)
   const { retryInitialDelayMs } = await deps.settings(task.tenantId)
-  const { tenantId, messageId, createTime, channelType, taskId, configId } = task
-  const data: ChannelJob = { tenantId, messageId, createTime, channelType, taskId, configId }
+  const { tenantId, messageId, createTime, channelType, taskId, configId, changeNumber } = task
+  const data: ChannelJob = { tenantId, messageId, createTime, channelType, taskId, configId, changeNumber }
   if (message?.expiresAt) data.expiresAt = message.expiresAt.getTime()
   // Somebody may be sending still: the next one looks when that can no longer be.
   const notBefore = task.status === 'SENDING' ? task.leaseUntil : task.nextRetryTime

@@ -184,7 +184,8 @@ describe('making a callback', () => {
     expect(await findCallbacks(database.pool, [callback])).toEqual([undefined])
     expect(await claimOne(callback, undefined, LATER)).toBeUndefined()
     expect((await rowOf(callback)).due_time).toEqual(new Date('2026-01-01T00:00:00Z'))
-    await lookAgainAt(database.pool, [callback], new Date('2026-01-02T00:00:00Z'))
+    const dueTime = new Date('2026-01-01T00:00:00Z')
+    await lookAgainAt(database.pool, [{ ...callback, dueTime }], new Date('2026-01-02T00:00:00Z'))
     expect((await rowOf(callback)).due_time).toEqual(new Date('2026-01-02T00:00:00Z'))
   })
 
@@ -193,7 +194,7 @@ describe('making a callback', () => {
     const token = randomUUID()
     await claimOne(callback, token)
     await record(callback, token, 'DUE', LATER)
-    await lookAgainAt(database.pool, [callback], new Date())
+    await lookAgainAt(database.pool, [{ ...callback, dueTime: LATER }], new Date())
     expect((await rowOf(callback)).due_time).toEqual(LATER)
     const overdue = async (before: Date | null) => {
       const found = await findOverdue(database.pool, { before, graceMs: 0, limit: 1000, after: null })

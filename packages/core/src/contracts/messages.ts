@@ -134,6 +134,7 @@ export const TaskDetail = Type.Object({
   resultMessage: OptionalText,
   thirdPartyResponse: OptionalText,
   providerMessageId: OptionalText,
+  recallTime: OptionalTime,
   createTime: Time,
   updateTime: Time,
   finishTime: OptionalTime,

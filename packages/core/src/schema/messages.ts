@@ -47,6 +47,10 @@ export const messages = mysqlTable(
     acceptedAt: stampedMs('accepted_at'),
     /** The queue job that carries the message through the pipeline; the reconciler asks whether it still exists. */
     jobId: asciiBin('job_id', { length: 64 }),
+    /** Raised by each retry and cancel: what was worked out from an older state of the message is not written any more. */
+    revision: int('revision').notNull().default(0),
+    /** Comma-separated channel types whose tasks wait for the pipeline to run for them again; NULL = none. */
+    rerunChannels: text('rerun_channels'),
     /**
      * When the system must have acted on the message next; NULL once it is final and its callback, if any, is over.
      * Served by ix_due for the reconciler.

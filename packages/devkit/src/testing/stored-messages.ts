@@ -47,6 +47,8 @@ export function planned(ref: MessageRef, tasks: Partial<PlannedTask>[] = [{}]): 
   }
   return {
     ...ref,
+    revision: 0,
+    rerunChannels: null,
     failure: null,
     steps: [],
     dispatchStartedAt: Date.now(),

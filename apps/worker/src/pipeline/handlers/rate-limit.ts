@@ -1,7 +1,7 @@
 import type { CandidateConfig } from '@message-center/core/configs/candidates.ts'
 import type { ChannelPlan, MessageContext, MessageHandler } from '@message-center/core/pipeline/message-handler.ts'
 import type { RateLimiter } from '@message-center/core/rate-limit/rate-limiter.ts'
-import { reservationKey } from '../../delivery/deliver.ts'
+import { reservationKey } from '@message-center/core/rate-limit/reservation-key.ts'
 import type { TrackedChannel } from '../context.ts'
 
 /**
