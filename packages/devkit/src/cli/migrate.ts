@@ -1,10 +1,9 @@
 import { loadDotEnv } from '../services/dot-env.ts'
-import { killGuarded, stopGuarded } from '../services/guarded-process.ts'
 import { migrateDatabase } from '../services/migration.ts'
-import { say, step } from '../services/progress.ts'
+import { step } from '../services/progress.ts'
 import { currentRun, describeRun, lockDataDir } from '../services/run-lock.ts'
 import { startServices } from '../services/services.ts'
-import { onShutdownRequest } from '../services/shutdown-request.ts'
+import { stopOnRequest } from '../services/stop-on-request.ts'
 import { dataDir } from '../services/workspace.ts'
 
 /**
@@ -29,16 +28,7 @@ async function main(): Promise<boolean> {
   }
 }
 
-onShutdownRequest(
-  async (reason) => {
-    await stopGuarded((name) => say(`${reason}: stopping ${name}`))
-    process.exit(1)
-  },
-  () => {
-    killGuarded()
-    process.exit(1)
-  },
-)
+stopOnRequest()
 try {
   process.exitCode = (await main()) ? 0 : 1
 } catch (error) {

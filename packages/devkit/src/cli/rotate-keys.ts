@@ -1,10 +1,9 @@
 import { join } from 'node:path'
 import { demoSecrets } from '../demo/secrets.ts'
 import { loadDotEnv } from '../services/dot-env.ts'
-import { killGuarded, runGuarded, stopGuarded } from '../services/guarded-process.ts'
-import { say } from '../services/progress.ts'
+import { runGuarded } from '../services/guarded-process.ts'
 import { currentRun } from '../services/run-lock.ts'
-import { onShutdownRequest } from '../services/shutdown-request.ts'
+import { stopOnRequest } from '../services/stop-on-request.ts'
 import { dataDir, workspaceRoot } from '../services/workspace.ts'
 
 /**
@@ -25,16 +24,7 @@ async function main(): Promise<number> {
   return code ?? 1
 }
 
-onShutdownRequest(
-  async (reason) => {
-    await stopGuarded((name) => say(`${reason}: stopping ${name}`))
-    process.exit(1)
-  },
-  () => {
-    killGuarded()
-    process.exit(1)
-  },
-)
+stopOnRequest()
 try {
   process.exitCode = await main()
 } catch (error) {

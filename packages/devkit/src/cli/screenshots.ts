@@ -9,10 +9,10 @@ import { FIRST_MESSAGE_ID } from '../demo/catalogue.ts'
 import { sendDemoMessage } from '../demo/demo-message.ts'
 import { seedDemo } from '../demo/seed.ts'
 import { provideChineseFonts, provideChromium } from '../services/chromium.ts'
-import { killGuarded, stopGuarded } from '../services/guarded-process.ts'
-import { say, step } from '../services/progress.ts'
+import { stopGuarded } from '../services/guarded-process.ts'
+import { step } from '../services/progress.ts'
 import { startServices } from '../services/services.ts'
-import { onShutdownRequest } from '../services/shutdown-request.ts'
+import { stopOnRequest } from '../services/stop-on-request.ts'
 import { workspaceRoot } from '../services/workspace.ts'
 import { createTestDataDir } from '../testing/test-data-dir.ts'
 import { startTestSystem, type TestSystem } from '../testing/test-system.ts'
@@ -89,16 +89,7 @@ function apiUrlOf({ apis }: TestSystem): string {
   return apis[0]?.url ?? ''
 }
 
-onShutdownRequest(
-  async (reason) => {
-    await stopGuarded((name) => say(`${reason}: stopping ${name}`))
-    process.exit(1)
-  },
-  () => {
-    killGuarded()
-    process.exit(1)
-  },
-)
+stopOnRequest()
 try {
   await main()
   process.exit(0)

@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { provideChromium } from '../services/chromium.ts'
-import { killGuarded, runGuarded, stopGuarded } from '../services/guarded-process.ts'
-import { say, step } from '../services/progress.ts'
-import { onShutdownRequest } from '../services/shutdown-request.ts'
+import { runGuarded } from '../services/guarded-process.ts'
+import { step } from '../services/progress.ts'
+import { stopOnRequest } from '../services/stop-on-request.ts'
 import { workspaceRoot } from '../services/workspace.ts'
 
 /** The tests that `npm test` leaves out where there is no Chromium. */
@@ -19,16 +19,7 @@ async function main(): Promise<number> {
   return code ?? 1
 }
 
-onShutdownRequest(
-  async (reason) => {
-    await stopGuarded((name) => say(`${reason}: stopping ${name}`))
-    process.exit(1)
-  },
-  () => {
-    killGuarded()
-    process.exit(1)
-  },
-)
+stopOnRequest()
 try {
   process.exitCode = await main()
 } catch (error) {
