@@ -14,6 +14,7 @@ const LOCK_TIMEOUT_SECONDS = 120
  * Brings the database that `connection` has chosen to the newest schema and makes sure of the partitions of now.
  * A server-side lock lets one process at a time migrate; the others wait and then find nothing to do.
  * @returns the partitions that were added
+ * @throws Error after which the connection is closed
  */
 export async function migrateDatabase(connection: Connection): Promise<string[]> {
   if (!(await takeNamedLock(connection, SCHEMA_LOCK, LOCK_TIMEOUT_SECONDS))) {
@@ -21,8 +22,12 @@ export async function migrateDatabase(connection: Connection): Promise<string[]>
   }
   try {
     await migrate(drizzle(connection), { migrationsFolder: MIGRATIONS_FOLDER })
-    return await ensurePartitions(connection)
-  } finally {
+    const added = await ensurePartitions(connection)
     await releaseNamedLock(connection, SCHEMA_LOCK)
+    return added
+  } catch (error) {
+    // Closed, it cannot keep the lock; and a release that fails, too, must not hide why.
+    connection.destroy()
+    throw error
   }
 }

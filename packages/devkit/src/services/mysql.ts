@@ -75,10 +75,14 @@ async function initialise(binaries: MysqlBinaries, dataFolder: string, log: stri
 }
 
 function commonArguments({ product, server }: MysqlBinaries, dataFolder: string, original: string): string[] {
+  const temporaryFolder = join(dirname(dataFolder), 'tmp')
+  mkdirSync(temporaryFolder, { recursive: true, mode: 0o700 })
   return [
     // First, as the server demands: nothing of the system's own configuration.
     '--no-defaults',
     `--datadir=${dataFolder}`,
+    // A server that starts clears the temporary tables of its folder: in a shared one also those that another server is using.
+    `--tmpdir=${temporaryFolder}`,
     // The server refuses to run as root unless it is told so.
     `--user=${userInfo().username}`,
     // A copy does not find its messages and plugins beside itself.
