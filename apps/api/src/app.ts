@@ -116,6 +116,7 @@ export async function buildApp(env: Env, logger: Logger) {
   await app.register(channelConfigRoutes, {
     store: configStore,
     test: createConfigTester({
+      pool,
       store: configStore,
       registry,
       fetch: providers.fetch,

@@ -16,6 +16,8 @@ export interface CandidateConfig {
   rateLimit: { count: number; windowMs: number }
   timeWindow: { startHour: number; endHour: number; policy: 'REJECT' | 'DEFER' } | null
   overflowPolicy: 'REJECT' | 'DEFER' | 'MERGE'
+  /** Sends in a calendar month; null = as many as there are. */
+  monthlyQuota: number | null
   unknownOutcomePolicy: 'RESEND' | 'FAIL'
   retry: { max: number | null; initialDelayMs: number | null }
 }
@@ -81,6 +83,7 @@ function toCandidate(row: RowDataPacket): CandidateConfig {
       ? { startHour: row.time_window_start_hour, endHour: row.time_window_end_hour, policy: row.time_window_policy }
       : null,
     overflowPolicy: row.overflow_policy,
+    monthlyQuota: row.monthly_quota,
     unknownOutcomePolicy: row.unknown_outcome_policy,
     retry: { max: row.retry_max, initialDelayMs: row.retry_initial_delay_ms },
   }

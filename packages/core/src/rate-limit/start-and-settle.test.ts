@@ -55,7 +55,7 @@ it('tells those who are late together one after the other when to come', async (
   const limit = limitOf('7', 2, HOUR)
   const { now } = await limiter.reserve({ member: 'm0', groups: [[limit]] })
   for (const [place, member] of names(6).entries())
-    await redis.zadd(`${keyPrefix}:7:${HOUR}:line`, now - 100 + place, member)
+    await redis.zadd(`${keyPrefix}:7:line`, now - 100 + place, member)
   const answers = await Promise.all(['m1', 'm0', 'm5', 'm4', 'm3', 'm2'].map((member) => limiter.start(member, limit)))
   const waits = answers.map((answer) => (answer.go ? 0 : Math.floor((answer.slotAt - answer.now) / HOUR)))
   expect(waits).toEqual([0, 0, 2, 2, 1, 1])
