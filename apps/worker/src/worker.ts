@@ -12,6 +12,8 @@ import type { MessageHandler } from '@message-center/core/pipeline/message-handl
 import { channelQueue, PIPELINE_QUEUE, RESULT_QUEUE, SCHEDULED_QUEUE } from '@message-center/core/queues/names.ts'
 import { createQueues } from '@message-center/core/queues/queues.ts'
 import { createFailFastRedis } from '@message-center/core/queues/redis.ts'
+import { createConfigLimits } from '@message-center/core/quota/config-limits.ts'
+import { createQuotaMonth } from '@message-center/core/quota/quota-month.ts'
 import { createRateLimiter } from '@message-center/core/rate-limit/rate-limiter.ts'
 import { createCipher } from '@message-center/core/secrets/cipher.ts'
 import { type Env, EnvError } from '@message-center/core/settings/env.ts'
@@ -19,14 +21,17 @@ import { importExtension } from '@message-center/core/settings/import-extension.
 import type { Logger } from '@message-center/core/telemetry/logger.ts'
 import { createMetrics } from '@message-center/core/telemetry/metrics.ts'
 import { createWorkerFactory } from './bull-worker.ts'
+import { ADVANCE_EVERY_MS } from './delivery/advance-line.ts'
 import { startChannelWorker } from './delivery/channel-worker.ts'
 import { createResultChecks, startResultWorker } from './delivery/check-result.ts'
 import { createTaskWriter } from './delivery/task-writer.ts'
+import { createJobWaker } from './delivery/wake-jobs.ts'
 import { checkHandler, orderHandlers } from './pipeline/compose.ts'
 import { createDispatcher } from './pipeline/dispatcher.ts'
 import { builtInHandlers } from './pipeline/handlers/index.ts'
 import { startPipelineWorker } from './pipeline/pipeline-worker.ts'
 import { createMessageRunner } from './pipeline/run-message.ts'
+import { advanceLines } from './scheduled/advance-lines.ts'
 import { reconcile } from './scheduled/reconcile.ts'
 import { startScheduler } from './scheduled/scheduler.ts'
 
@@ -68,6 +73,7 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
     maxCallMs: env.sendTimeoutMs,
     onSettleError: warn('rate limit'),
   })
+  const limitOf = createConfigLimits(pool, createQuotaMonth(registry))
   const onFinished = (messages: FinishedMessage[]) => {
     for (const { status } of messages) metrics.messagesFinished.inc({ status })
   }
@@ -84,6 +90,7 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
       templates,
       cipher,
       limiter,
+      limitOf,
       now: () => new Date(),
       dispatch,
       onStatus: (_context, { status }) => {
@@ -99,21 +106,25 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
   const { createWorker } = factory
 
   if (wanted.has(PIPELINE_QUEUE)) startPipelineWorker(env.pipelineConcurrency, createWorker, { pool, run })
+  const wake = createJobWaker(queues, warn('a job cannot be brought forward'))
   const checkResultLater = createResultChecks(queues.results, warn('a result cannot be asked for'))
   for (const channelType of channelTypes.filter((type) => wanted.has(channelQueue(type)))) {
     startChannelWorker(channelType, env.channelConcurrency, createWorker, {
+      pool,
       registry,
       changes,
       configs,
       settings,
       cipher,
       limiter,
+      limitOf,
       writer,
       metrics,
       logger,
       fetch: providers.fetch,
       sendTimeoutMs: env.sendTimeoutMs,
       underWay,
+      wake,
       checkResultLater,
       now: () => Date.now(),
     })
@@ -134,6 +145,11 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
                 { pool, redis, queues, configs, settings, metrics, channelOrder, onFinished },
                 { everything: afterLoss },
               ),
+          },
+          {
+            name: 'advance-lines',
+            everyMs: ADVANCE_EVERY_MS,
+            run: () => advanceLines({ pool, limiter, writer, wake }),
           },
         ],
         queue: queues.scheduled,

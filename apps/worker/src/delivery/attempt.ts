@@ -4,6 +4,8 @@ import type { CandidateConfig } from '@message-center/core/configs/candidates.ts
 import type { Content } from '@message-center/core/contracts/content.ts'
 import type { ClaimedTask } from '@message-center/core/messages/claim-tasks.ts'
 import type { ChannelJob } from '@message-center/core/queues/jobs.ts'
+import type { Started } from '@message-center/core/rate-limit/rate-limiter.ts'
+import type { ClaimedByUs } from './claim.ts'
 import type { Progress } from './progress.ts'
 
 export interface AttemptDependencies {
@@ -15,6 +17,16 @@ export interface AttemptDependencies {
   logger: AdapterLogger
 }
 
+/** A task that holds its slot and its claim: only the send is left. */
+export interface Sending {
+  job: ChannelJob
+  config: CandidateConfig
+  settings: Record<string, unknown>
+  adapter: ChannelAdapter
+  claim: ClaimedByUs
+  start: Started
+}
+
 /** Everything one send needs. */
 export interface Attempt {
   job: ChannelJob
@@ -23,10 +35,12 @@ export interface Attempt {
   settings: Record<string, unknown>
   adapter: ChannelAdapter
   progress: Progress
+  /** Of a message that is not this task's alone. */
+  idempotencyKey?: string
 }
 
 /** The same for every attempt of a task, so that a provider which looks at it takes the message once. */
-function idempotencyKey({ taskId }: Pick<ChannelJob, 'taskId'>): string {
+function taskKey({ taskId }: Pick<ChannelJob, 'taskId'>): string {
   return `mc-${taskId}`
 }
 
@@ -62,7 +76,7 @@ async function sendWithFreshToken(
 }
 
 async function sendOnce(
-  { job, task, settings, adapter, progress }: Attempt,
+  { job, task, settings, adapter, progress, idempotencyKey }: Attempt,
   { fetch, logger }: AttemptDependencies,
   signal: AbortSignal,
 ): Promise<SendOutcome> {
@@ -72,7 +86,7 @@ async function sendOnce(
       messageType: task.messageType ?? 'TEXT',
       content: contentOf(task),
       recipients: task.recipients ?? { userIds: [], mobiles: [], all: false },
-      idempotencyKey: idempotencyKey(job),
+      idempotencyKey: idempotencyKey ?? taskKey(job),
       task: { tenantId: job.tenantId, messageId: job.messageId, taskId: job.taskId },
       progress: progress.current(),
     },

@@ -12,6 +12,14 @@ export function firstAttemptAt(stored: string | null): number | undefined {
   return first && Date.parse(first.at)
 }
 
+/** The outcome of an attempt that went out with others and was refused: each goes alone from then on. */
+export const SPLIT = 'split'
+
+/** Whether the provider has refused a message that this task was part of. */
+export function mustGoAlone(stored: string | null): boolean {
+  return parse(stored).some(({ outcome }) => outcome === SPLIT)
+}
+
 function parse(stored: string | null): TraceAttempt[] {
   return stored === null ? [] : (JSON.parse(stored) as TraceAttempt[])
 }

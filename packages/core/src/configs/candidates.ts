@@ -58,6 +58,23 @@ export function createCandidateSource(pool: Pool, changes: ConfigChanges): Candi
   }
 }
 
+/** What tells a line from others. */
+export type WaitingConfig = Pick<CandidateConfig, 'id' | 'tenantId' | 'channelType' | 'rateLimit'>
+
+/** The configs of all tenants whose messages may wait in line, enabled or not. */
+export async function findWaitingConfigs(pool: Pool): Promise<WaitingConfig[]> {
+  const [rows] = await pool.query<RowDataPacket[]>(
+    `SELECT id, tenant_id, channel_type, rate_limit_count, rate_limit_window, rate_limit_unit
+     FROM msg_channel_config WHERE overflow_policy <> 'REJECT'`,
+  )
+  return rows.map((row) => ({
+    id: row.id,
+    tenantId: row.tenant_id,
+    channelType: row.channel_type,
+    rateLimit: rateLimitOf(row),
+  }))
+}
+
 /** A store that has configs of a channel type uses those alone; otherwise the tenant's count. */
 export function storeElseTenant(configs: readonly CandidateConfig[]): Candidates {
   const byChannel = Map.groupBy(configs, (config) => config.channelType)
@@ -69,6 +86,10 @@ export function storeElseTenant(configs: readonly CandidateConfig[]): Candidates
   )
 }
 
+function rateLimitOf(row: RowDataPacket): CandidateConfig['rateLimit'] {
+  return { count: row.rate_limit_count, windowMs: rateLimitWindowMs(row.rate_limit_window, row.rate_limit_unit) }
+}
+
 function toCandidate(row: RowDataPacket): CandidateConfig {
   return {
     id: row.id,
@@ -78,7 +99,7 @@ function toCandidate(row: RowDataPacket): CandidateConfig {
     channelName: row.channel_name,
     configJson: row.config_json,
     priority: row.priority,
-    rateLimit: { count: row.rate_limit_count, windowMs: rateLimitWindowMs(row.rate_limit_window, row.rate_limit_unit) },
+    rateLimit: rateLimitOf(row),
     timeWindow: row.time_window_enabled
       ? { startHour: row.time_window_start_hour, endHour: row.time_window_end_hour, policy: row.time_window_policy }
       : null,

@@ -10,7 +10,8 @@ export type QuotaMonth = (channelType: string, at?: Date) => string
 export function createQuotaMonth(registry: ChannelRegistry): QuotaMonth {
   const formats = new Map<string, Intl.DateTimeFormat>()
   const formatOf = (timeZone: string): Intl.DateTimeFormat => {
-    const known = formats.get(timeZone) ?? new Intl.DateTimeFormat('en', { timeZone, year: 'numeric', month: '2-digit' })
+    const known =
+      formats.get(timeZone) ?? new Intl.DateTimeFormat('en', { timeZone, year: 'numeric', month: '2-digit' })
     formats.set(timeZone, known)
     return known
   }

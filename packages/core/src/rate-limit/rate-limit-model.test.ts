@@ -20,7 +20,20 @@ interface Step {
 }
 
 const step: fc.Arbitrary<Step> = fc.record({
-  name: fc.constantFrom('reserve', 'reserve', 'reserve', 'start', 'start', 'start', 'settle', 'giveBack', 'release', 'peek', 'advance', 'snapshot'),
+  name: fc.constantFrom(
+    'reserve',
+    'reserve',
+    'reserve',
+    'start',
+    'start',
+    'start',
+    'settle',
+    'giveBack',
+    'release',
+    'peek',
+    'advance',
+    'snapshot',
+  ),
   member: fc.integer({ min: 0, max: 25 }).map((number) => `member-${number}`),
   configs: fc.shuffledSubarray([0, 1, 2], { minLength: 1 }),
   cut: fc.integer({ min: 1, max: 3 }),

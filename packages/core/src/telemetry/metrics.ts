@@ -48,6 +48,12 @@ export function createMetrics() {
       labelNames: ['channel'],
       registers,
     }),
+    mergedTasks: new Counter({
+      name: 'message_center_merged_tasks_total',
+      help: 'Tasks that went out as part of the message of another one',
+      labelNames: ['channel'],
+      registers,
+    }),
     queueJobs: new Gauge({
       name: 'message_center_queue_jobs',
       help: 'Jobs in a queue by state',

@@ -1,0 +1,11 @@
+import { findWaitingConfigs } from '@message-center/core/configs/candidates.ts'
+import { type AdvanceDependencies, advanceLine } from '../delivery/advance-line.ts'
+
+/**
+ * Looks at the lines of all configs whose messages may wait.
+ * @returns how many slots have come closer
+ */
+export async function advanceLines(deps: AdvanceDependencies): Promise<number> {
+  const advanced = await Promise.all((await findWaitingConfigs(deps.pool)).map((config) => advanceLine(config, deps)))
+  return advanced.reduce((sum, count) => sum + count, 0)
+}
