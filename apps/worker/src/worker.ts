@@ -13,6 +13,7 @@ import { channelQueue, PIPELINE_QUEUE, RESULT_QUEUE, SCHEDULED_QUEUE } from '@me
 import { createQueues } from '@message-center/core/queues/queues.ts'
 import { createFailFastRedis } from '@message-center/core/queues/redis.ts'
 import { createConfigLimits } from '@message-center/core/quota/config-limits.ts'
+import { exposeQuotas } from '@message-center/core/quota/quota-gauges.ts'
 import { createQuotaMonth } from '@message-center/core/quota/quota-month.ts'
 import { createRateLimiter } from '@message-center/core/rate-limit/rate-limiter.ts'
 import { createCipher } from '@message-center/core/secrets/cipher.ts'
@@ -73,7 +74,9 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
     maxCallMs: env.sendTimeoutMs,
     onSettleError: warn('rate limit'),
   })
-  const limitOf = createConfigLimits(pool, createQuotaMonth(registry))
+  const monthOf = createQuotaMonth(registry)
+  const limitOf = createConfigLimits(pool, monthOf)
+  exposeQuotas(metrics.registry, pool, monthOf, warn('monthly quotas cannot be read'))
   const onFinished = (messages: FinishedMessage[]) => {
     for (const { status } of messages) metrics.messagesFinished.inc({ status })
   }
