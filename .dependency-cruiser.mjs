@@ -55,6 +55,14 @@ export default {
       to: { path: SOURCES, pathNot: '^packages/core/src/$1/' },
     },
     {
+      name: 'examples-import-what-outsiders-can',
+      comment:
+        'An example shows what can be built from outside: of ours it uses the entry of packages/core, for types.',
+      severity: 'error',
+      from: { path: '^examples/([^/]+)/src/', pathNot: TEST },
+      to: { path: '^(apps|packages|examples)/', pathNot: '^(packages/core/src/index[.]ts$|examples/$1/)' },
+    },
+    {
       name: 'no-unresolvable',
       comment: 'An import that leads nowhere: a slip, or a dependency that package.json lacks.',
       severity: 'error',

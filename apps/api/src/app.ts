@@ -11,12 +11,14 @@ import { createTemplateStore } from '@message-center/core/configs/template-store
 import { watchChanges } from '@message-center/core/configs/watch-changes.ts'
 import { createDatabasePool } from '@message-center/core/database/pool.ts'
 import { createAcceptor } from '@message-center/core/messages/accept.ts'
+import { warnOfUnfitRedis } from '@message-center/core/queues/check-redis.ts'
 import { createQueues } from '@message-center/core/queues/queues.ts'
 import { createFailFastRedis } from '@message-center/core/queues/redis.ts'
 import { createCipher } from '@message-center/core/secrets/cipher.ts'
 import type { Env } from '@message-center/core/settings/env.ts'
 import type { Logger } from '@message-center/core/telemetry/logger.ts'
 import { createMetrics } from '@message-center/core/telemetry/metrics.ts'
+import { registerQueueMetrics } from '@message-center/core/telemetry/queue-metrics.ts'
 import { drizzle } from 'drizzle-orm/mysql2'
 import fastify, { LogController } from 'fastify'
 import { createConfigTester } from './config-tester.ts'
@@ -62,6 +64,7 @@ export async function buildApp(env: Env, logger: Logger) {
   const redis = createFailFastRedis(env)
   const warn = (what: string) => (error: unknown) => logger.warn({ err: error }, what)
   redis.on('error', warn('redis'))
+  warnOfUnfitRedis(redis, logger)
   const metrics = createMetrics()
   const cipher = createCipher(env.encryptionKeys)
   const registry = await loadChannels(env, { pool, redis, cipher, onTokenError: warn('access tokens') })
@@ -78,6 +81,14 @@ export async function buildApp(env: Env, logger: Logger) {
       metrics.enqueueFailures.inc(messages)
       logger.warn({ err: error, messages }, 'jobs could not be added; the reconciler will')
     },
+  })
+  registerQueueMetrics({
+    registry: metrics.registry,
+    redis,
+    queues,
+    channelTypes: registry.keys(),
+    pool,
+    onError: warn('a queue could not be read for the metrics'),
   })
   const db = drizzle(pool)
   const changes = watchChanges(pool, warn('changes of settings and clients are not seen just now'))

@@ -104,7 +104,8 @@ test('every queue is there under a name for people, those of added channels too'
     ['channel.WECHAT_WORK', '2 Channel WECHAT_WORK (企业微信)'],
     ['channel.LOCAL', '2 Channel LOCAL (站内信 (in-app inbox))'],
     ['channel.PIGEON', '2 Channel PIGEON (信鸽)'],
-    ['scheduled', '3 Scheduled'],
+    ['results', '3 Results'],
+    ['scheduled', '4 Scheduled'],
   ])
 })
 
@@ -122,6 +123,28 @@ test('jobs are not made, changed or removed by hand; queues can be paused and go
   }
   expect((await board('PUT', '/api/queues/channel.PIGEON/pause')).status).toBe(200)
   expect((await board('PUT', '/api/queues/channel.PIGEON/resume')).status).toBe(200)
+})
+
+test('another site that a logged-in browser visits cannot press its buttons', async () => {
+  // Whatever is not a GET or a plain POST a browser asks for first, with an Origin and without the password.
+  const path = '/api/queues/channel.PIGEON/pause'
+  for (const method of ['PUT', 'PATCH']) {
+    const answer = await fetch(`${system.apis[0]?.url}/queues${path}`, {
+      method: 'OPTIONS',
+      headers: { origin: 'https://evil.example', 'access-control-request-method': method },
+    })
+    expect([answer.status >= 400, answer.headers.get('access-control-allow-origin')]).toEqual([true, null])
+  }
+  // A plain POST, as a form makes it, needs no asking.
+  for (const post of [path, '/api/queues/channel.PIGEON/add', '/api/queues/pause', '/api/metrics/history/purge']) {
+    const answer = await fetch(`${system.apis[0]?.url}/queues${post}`, {
+      method: 'POST',
+      headers: { authorization: basic(OPS.OPS_USER, OPS.OPS_PASSWORD), origin: 'https://evil.example' },
+      body: new URLSearchParams({ a: 'b' }),
+    })
+    expect([post, answer.status >= 400 && answer.status < 500]).toEqual([post, true])
+  }
+  expect(await queue('channel.PIGEON')).toMatchObject({ isPaused: false })
 })
 
 test('retrying by hand what is over sends nothing: neither a success nor a failure goes out again', async () => {

@@ -120,6 +120,20 @@ test.each([
     'VALIDATION_FAILED',
   ],
   [
+    'a length and chunks',
+    'POST /api/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n',
+    400,
+    'VALIDATION_FAILED',
+  ],
+  [
+    'a blank before the colon',
+    'POST /api/messages HTTP/1.1\r\nHost: x\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n',
+    400,
+    'VALIDATION_FAILED',
+  ],
+  ['a folded header', 'GET / HTTP/1.1\r\nHost: x\r\nX: a\r\n b\r\n\r\n', 400, 'VALIDATION_FAILED'],
+  ['lines without carriage returns', 'GET / HTTP/1.1\nHost: x\n\n', 400, 'VALIDATION_FAILED'],
+  [
     'headers beyond all measure',
     `GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`,
     413,

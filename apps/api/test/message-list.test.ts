@@ -1,5 +1,6 @@
 import type { MessageDetail, MessageSummary } from '@message-center/core/contracts/messages.ts'
 import type { Page } from '@message-center/core/contracts/pages.ts'
+import { listMessages } from '@message-center/core/messages/queries.ts'
 import type { ApiCaller } from '@message-center/devkit/testing/api-caller.ts'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { type RunningApi, startApiHere } from './running-api.ts'
@@ -46,6 +47,23 @@ test('a page has 20 items, newest first, with the total; pages do not overlap an
   expect(new Set(all).size).toBe(COUNT)
   expect(all.at(-1)).toBe('m-1')
   expect(idsOf(await list(`pageSize=200`))).toEqual(all)
+})
+
+test('a page beyond the last is known to be empty by the count alone', async () => {
+  const statements: string[] = []
+  const counted = new Proxy(api.pool, {
+    get(pool, name) {
+      if (name !== 'query') return Reflect.get(pool, name)
+      return (sql: string, values: unknown[]) => {
+        statements.push(sql)
+        return pool.query(sql, values)
+      }
+    },
+  })
+  const beyond = await listMessages(counted, '1', { page: 1_000_000, pageSize: 200 })
+  expect(beyond).toEqual({ total: COUNT, page: 1_000_000, pageSize: 200, items: [] })
+  expect(statements).toEqual([expect.stringContaining('COUNT(*)')])
+  expect((await listMessages(counted, '1', { page: 3, pageSize: 20 })).items).toHaveLength(5)
 })
 
 test('filters: status, businessType, storeId (exact beyond a double), together', async () => {

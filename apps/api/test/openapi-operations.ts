@@ -22,7 +22,15 @@ export interface Parameter {
   name: string
   in: 'path' | 'query' | 'header'
   required?: boolean
+  example?: unknown
   schema: JsonSchema
+}
+
+/** A body as the document describes it. */
+export interface Media {
+  schema: JsonSchema
+  example?: unknown
+  examples?: Record<string, { value: unknown }>
 }
 
 /** One operation of the OpenAPI document. */
@@ -33,11 +41,12 @@ export interface Operation {
   path: string
   parameters: Parameter[]
   body: JsonSchema | undefined
+  media: Media | undefined
 }
 
 interface DocumentedOperation {
   parameters?: Parameter[]
-  requestBody?: { content: Record<string, { schema: JsonSchema }> }
+  requestBody?: { content: Record<string, Media> }
 }
 
 /** Every operation that the document of a running API names. */
@@ -51,8 +60,14 @@ export async function operationsOf(apiUrl: string): Promise<Operation[]> {
       path,
       parameters,
       body: requestBody?.content['application/json']?.schema,
+      media: requestBody?.content['application/json'],
     })),
   )
+}
+
+/** The examples of a body that Swagger UI offers. */
+export function examplesOf({ example, examples = {} }: Media): unknown[] {
+  return [...(example === undefined ? [] : [example]), ...Object.values(examples).map(({ value }) => value)]
 }
 
 /** A copy in which each `$ref` is what it refers to. */

@@ -1,3 +1,5 @@
+import { openSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
 import { readEnv } from '@message-center/core/settings/env.ts'
 import { createLogger } from '@message-center/core/telemetry/logger.ts'
 import { type ApiCaller, createApiCaller } from '@message-center/devkit/testing/api-caller.ts'
@@ -24,9 +26,11 @@ export async function startApiHere(
   urls: { databaseUrl: string; redisUrl: string },
   variables: Record<string, string> = {},
 ): Promise<RunningApi> {
-  const environment = await createTestEnvironment(urls, { LOG_LEVEL: 'fatal', ...variables })
+  const environment = await createTestEnvironment(urls, { LOG_LEVEL: 'info', ...variables })
   const env = readEnv(environment.variables)
-  const { app, pool } = await buildApp(env, createLogger('api-test', env.logLevel))
+  const logFile = openSync(join(environment.logFolder, 'api.log'), 'a')
+  const log = { write: (line: string) => writeSync(logFile, line) }
+  const { app, pool } = await buildApp(env, createLogger('api-test', env.logLevel, log))
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   return {
     url,

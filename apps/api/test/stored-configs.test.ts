@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { openSettings } from '@message-center/core/configs/channel-config-secrets.ts'
 import type { ChannelConfig } from '@message-center/core/contracts/channel-configs.ts'
 import type { ErrorBody } from '@message-center/core/contracts/errors.ts'
@@ -12,11 +15,23 @@ import { type RunningApi, startApiHere } from './running-api.ts'
 
 let api: RunningApi
 let call: ApiCaller
+const folder = mkdtempSync(join(tmpdir(), 'stored-configs-'))
+/** An adapter from outside, whose settings say where its secret goes. */
+const HOOK = `export default {
+  type: 'HOOK', displayName: 'Hook', secretFields: ['token'], messageTypes: ['TEXT'], configSchema: { type: 'object' },
+  rateLimit: { count: 1, window: 1, unit: 'SECOND' }, async send() { return { response: 'ok' } },
+}`
+
 beforeAll(async () => {
-  api = await startApiHere({ databaseUrl: inject('databaseUrl'), redisUrl: inject('redisUrl') })
+  writeFileSync(join(folder, 'hook.mjs'), HOOK)
+  const urls = { databaseUrl: inject('databaseUrl'), redisUrl: inject('redisUrl') }
+  api = await startApiHere(urls, { CHANNEL_ADAPTERS: join(folder, 'hook.mjs') })
   call = api.caller()
 })
-afterAll(() => api.stop())
+afterAll(async () => {
+  await api.stop()
+  rmSync(folder, { recursive: true })
+})
 
 const robot = (secret: string, name = 'robot') => ({
   channelType: 'DINGTALK',
@@ -58,6 +73,31 @@ test('what a client read and sends back keeps the secrets; a mask without a stor
     robot('kept').configJson,
   )
   expect((await call('POST', '/api/channel-configs', { ...robot(''), configJson })).status).toBe(400)
+})
+
+test('a secret that is kept by its mask goes nowhere else than before: beside another address or mode it has to be given anew', async () => {
+  const token = 'token-that-admins-cannot-read'
+  const home = { mode: 'bot', host: 'hooks.example.com', room: 'a', limits: { burst: 1 }, token }
+  const id = await create({ channelType: 'HOOK', channelName: 'hook', configJson: home })
+  const put = async (change: object) => {
+    const configJson = { ...home, token: '******', ...change }
+    const body = { channelType: 'HOOK', channelName: 'hook', configJson }
+    return call<Static<typeof ErrorBody>>('PUT', `/api/channel-configs/${id}`, body)
+  }
+  const moves = [
+    { host: 'evil.example' },
+    { host: undefined },
+    { host: ['evil.example'] },
+    { proxy: 'http://evil.example' },
+    { proxy: { address: 'evil.example' } },
+    { mode: 'other' },
+  ]
+  for (const move of moves) {
+    const { status, body } = await put(move)
+    expect([move, status, body.details?.[0]?.path]).toEqual([move, 400, 'configJson.token'])
+  }
+  expect((await put({ room: 'b', limits: { burst: 2 } })).status).toBe(200)
+  expect((await put({ host: 'elsewhere.example', token: 'another-token' })).status).toBe(200)
 })
 
 test('a sealed value moved to another row or tenant opens nothing', async () => {

@@ -21,7 +21,8 @@ async function start(): Promise<void> {
     logger.info('worker stopped')
   })
   const worker = await startWorker(env, logger, stopping.signal)
-  const health = buildHealthServer({ metrics: worker.metrics, metricsToken: env.metricsToken, ready: worker.ready })
+  const { metrics, ready, fault } = worker
+  const health = buildHealthServer({ metrics, metricsToken: env.metricsToken, ready, fault })
   endWork = async () => {
     await worker.stop()
     await health.close()

@@ -6,9 +6,10 @@ import { createSettingsSource } from '@message-center/core/configs/settings-sour
 import { createTemplateSource } from '@message-center/core/configs/template-source.ts'
 import { watchChanges } from '@message-center/core/configs/watch-changes.ts'
 import { awaitDatabase } from '@message-center/core/database/await-database.ts'
-import { createDatabasePool } from '@message-center/core/database/pool.ts'
+import { connectDatabase, createDatabasePool } from '@message-center/core/database/pool.ts'
 import type { FinishedMessage } from '@message-center/core/messages/message-status.ts'
 import type { MessageHandler } from '@message-center/core/pipeline/message-handler.ts'
+import { warnOfUnfitRedis } from '@message-center/core/queues/check-redis.ts'
 import { channelQueue, PIPELINE_QUEUE, RESULT_QUEUE, SCHEDULED_QUEUE } from '@message-center/core/queues/names.ts'
 import { createQueues } from '@message-center/core/queues/queues.ts'
 import { createFailFastRedis } from '@message-center/core/queues/redis.ts'
@@ -21,8 +22,9 @@ import { type Env, EnvError } from '@message-center/core/settings/env.ts'
 import { importExtension } from '@message-center/core/settings/import-extension.ts'
 import type { Logger } from '@message-center/core/telemetry/logger.ts'
 import { createMetrics } from '@message-center/core/telemetry/metrics.ts'
+import { registerQueueMetrics } from '@message-center/core/telemetry/queue-metrics.ts'
+import { createUpkeepMetrics } from '@message-center/core/telemetry/upkeep-metrics.ts'
 import { createWorkerFactory } from './bull-worker.ts'
-import { ADVANCE_EVERY_MS } from './delivery/advance-line.ts'
 import { startChannelWorker } from './delivery/channel-worker.ts'
 import { createResultChecks, startResultWorker } from './delivery/check-result.ts'
 import { createTaskWriter } from './delivery/task-writer.ts'
@@ -32,13 +34,13 @@ import { createDispatcher } from './pipeline/dispatcher.ts'
 import { builtInHandlers } from './pipeline/handlers/index.ts'
 import { startPipelineWorker } from './pipeline/pipeline-worker.ts'
 import { createMessageRunner } from './pipeline/run-message.ts'
-import { advanceLines } from './scheduled/advance-lines.ts'
 import { reconcile } from './scheduled/reconcile.ts'
 import { startScheduler } from './scheduled/scheduler.ts'
+import { scheduledTasks } from './scheduled/tasks.ts'
+import { startWatchdog } from './watchdog.ts'
 
 /** Connections besides the ones in use by batches that happen at once: claim, record, finish, dispatch, load, reconcile. */
 const DATABASE_CONNECTIONS = 12
-const RECONCILE_EVERY_MS = 2_000
 /** Sends get this long to end by themselves at shutdown; then they are aborted, and their outcome is recorded. */
 const SHUTDOWN_GRACE_MS = 6_000
 
@@ -52,6 +54,7 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
   const redis = createFailFastRedis(env)
   const warn = (what: string) => (error: unknown) => logger.warn({ err: error }, what)
   redis.on('error', warn('redis'))
+  warnOfUnfitRedis(redis, logger)
   const cipher = createCipher(env.encryptionKeys)
   const registry = await loadChannels(env, { pool, redis, cipher, onTokenError: warn('access tokens') })
   const channelTypes = [...registry.keys()]
@@ -63,6 +66,14 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
   // As in the pipeline: what is not loaded here comes last.
   const channelOrder = (type: string) => (registry.has(type) ? channelTypes.indexOf(type) : channelTypes.length)
   const queues = createQueues(env, redis, warn('queue'))
+  registerQueueMetrics({
+    registry: metrics.registry,
+    redis,
+    queues,
+    channelTypes,
+    pool,
+    onError: warn('a queue could not be read for the metrics'),
+  })
   const changes = watchChanges(pool, warn('changes of configs cannot be seen'))
   const configs = createCandidateSource(pool, changes)
   const settings = createSettingsSource(pool, env, changes)
@@ -102,7 +113,7 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
     }),
     ...extensions,
   ])
-  const run = createMessageRunner({ handlers, changes, configs, channelOrder: channelTypes, metrics, dispatch })
+  const run = createMessageRunner({ handlers, changes, configs, channelOrder: channelTypes, metrics, logger, dispatch })
   const providers = createProviderFetch({ timeoutMs: env.sendTimeoutMs })
   const underWay = new Set<AbortController>()
   const factory = createWorkerFactory(env, logger)
@@ -137,34 +148,30 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
     const { sendTimeoutMs } = env
     startResultWorker(createWorker, { pool, registry, configs, cipher, fetch, sendTimeoutMs, underWay, logger })
   }
+  const upkeepMetrics = createUpkeepMetrics(metrics.registry)
+  const recovery = { pool, redis, queues, configs, settings, metrics, channelOrder, onFinished }
+  const partitions = { pool, connect: () => connectDatabase(env), settings, metrics: upkeepMetrics, logger }
+  const lines = { pool, limiter, writer, wake }
   const scheduler = wanted.has(SCHEDULED_QUEUE)
     ? startScheduler({
-        tasks: [
-          {
-            name: 'reconcile',
-            everyMs: RECONCILE_EVERY_MS,
-            run: ({ afterLoss }) =>
-              reconcile(
-                { pool, redis, queues, configs, settings, metrics, channelOrder, onFinished },
-                { everything: afterLoss },
-              ),
-          },
-          {
-            name: 'advance-lines',
-            everyMs: ADVANCE_EVERY_MS,
-            run: () => advanceLines({ pool, limiter, writer, wake }),
-          },
-        ],
+        tasks: scheduledTasks({ reconcile: recovery, partitions, lines, metrics: upkeepMetrics }),
+        rebuild: () => reconcile(recovery, { everything: true }),
+        settings,
+        changes,
         queue: queues.scheduled,
         redis,
         markerKey: `${env.queuePrefix}:marker`,
         createWorker,
+        metrics: upkeepMetrics,
         logger,
       })
     : undefined
+  const { consumers } = factory
+  const watchdog = startWatchdog({ consumers, queues: queues.all(), redis, metrics: upkeepMetrics, logger })
 
   return {
     metrics,
+    fault: watchdog.fault,
     /** Rejects while MySQL or Redis does not answer. */
     async ready() {
       await Promise.all([pool.query('SELECT 1'), redis.ping()])
@@ -174,6 +181,7 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
       const abort = setTimeout(() => {
         for (const controller of underWay) controller.abort()
       }, SHUTDOWN_GRACE_MS)
+      watchdog.stop()
       await scheduler?.stop()
       await factory.close()
       clearTimeout(abort)

@@ -163,13 +163,14 @@ test(
     const { id } = await createConfig(call, 'DINGTALK')
     await createTemplate(call, 'SPLIT', 'DINGTALK')
     for (let index = 0; index < 20; index++) {
-      const token = `split-${index}`
+      const messageId = `split-${index}`
+      const token = `robot-${index}-of-split`
       const configJson = { mode: 'robot', accessToken: token }
       const limit = { rateLimitCount: 100_000, rateLimitWindow: 1 }
       await put(call, `/api/channel-configs/${id}`, { channelType: 'DINGTALK', channelName: 'a', configJson, ...limit })
-      const message = { messageId: token, businessType: 'SPLIT', businessData: { orderNo: token } }
+      const message = { messageId, businessType: 'SPLIT', businessData: { orderNo: messageId } }
       await call('POST', '/api/messages', message)
-      const [arrived] = await split.sandbox.client.wait({ contains: `SPLIT ${token}` })
+      const [arrived] = await split.sandbox.client.wait({ contains: `SPLIT ${messageId}` })
       expect(arrived?.key).toBe(token)
     }
     await split.stop()

@@ -57,6 +57,7 @@ export default {
     const { between } = context.message.businessData
     const turn = (seen.get(context.message.messageId) ?? 0) + 1
     seen.set(context.message.messageId, turn)
+    if (between === 'log') context.logger.warn({ between }, 'a word from outside')
     if (between === 'drop') context.drop('LOCAL', 'NO_RECIPIENT', 'the inbox is shut')
     if (between === 'fail') return context.fail('NO_RECIPIENT', 'nobody wants it')
     if (between === 'fail and go on') context.fail('NO_RECIPIENT', 'nobody wants it')

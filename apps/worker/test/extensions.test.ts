@@ -5,6 +5,7 @@ import type { MessageDetail } from '@message-center/core/contracts/messages.ts'
 import type { ApiCaller } from '@message-center/devkit/testing/api-caller.ts'
 import { createConfig, createTemplate, finalMessage } from '@message-center/devkit/testing/demo-tenant.ts'
 import { startTestSystem, type TestSystem } from '@message-center/devkit/testing/test-system.ts'
+import { until } from '@message-center/devkit/testing/until.ts'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { BETWEEN_HANDLER, EARLY_HANDLER, pigeonAdapter } from './extension-modules.ts'
 
@@ -100,6 +101,26 @@ describe('a handler from outside', () => {
     ['does not wait for next()', { between: 'not awaited' }, { status: 'SUCCESS', totalChannels: 1 }],
   ])('that %s', async (_title, data, expected) => {
     expect(await step(data)).toMatchObject(expected)
+  })
+
+  test('that logs: its lines carry the message and the tenant', async () => {
+    const { messageId, tenantId } = await step({ between: 'log' })
+    const lines = await until('the line in the log', () => {
+      const found = readFileSync(system.workers[0]?.log ?? '', 'utf8')
+        .split('\n')
+        .filter((line) => line.includes('a word'))
+      return found.length > 0 && found.map((line) => JSON.parse(line))
+    })
+    expect(lines).toMatchObject([
+      {
+        level: 'warn',
+        msg: 'a word from outside',
+        between: 'log',
+        messageId,
+        tenantId,
+        service: 'message-center-worker',
+      },
+    ])
   })
 
   test('that neither goes on nor says why is named', async () => {

@@ -6,9 +6,9 @@ import type { ChannelConfig } from '@message-center/core/contracts/channel-confi
 import type { NewClient } from '@message-center/core/contracts/clients.ts'
 import type { ApiCaller } from '@message-center/devkit/testing/api-caller.ts'
 import { createConfig, createTemplate, finalMessage } from '@message-center/devkit/testing/demo-tenant.ts'
+import { redisTexts, type StoredText, tableTexts } from '@message-center/devkit/testing/stored-text.ts'
 import { startTestSystem, type TestSystem } from '@message-center/devkit/testing/test-system.ts'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { redisText, tablesText } from './stored-text.ts'
 
 /** Each secret that the system gets to know, by where it comes from. */
 const SECRETS = Object.fromEntries(
@@ -188,6 +188,12 @@ async function logIn(): Promise<string[]> {
   return [clientSecret, body.token, basic]
 }
 
+async function joined(texts: AsyncIterable<StoredText>): Promise<string> {
+  let all = ''
+  for await (const { text } of texts) all += `${text}\n`
+  return all
+}
+
 test('no secret stands in any log line, table, Redis key or answer, whatever was done with it', async () => {
   const configs = await makeConfigs()
   await manage(configs)
@@ -197,8 +203,8 @@ test('no secret stands in any log line, table, Redis key or answer, whatever was
   const logs = [...system.apis, ...system.workers].map(({ log }) => readFileSync(log ?? '', 'utf8')).join('\n')
   const places = {
     logs,
-    tables: await tablesText(system.pool),
-    redis: await redisText(inject('redisUrl')),
+    tables: await joined(tableTexts(system.pool)),
+    redis: await joined(redisTexts(inject('redisUrl'))),
     answers: answers.join('\n'),
   }
 

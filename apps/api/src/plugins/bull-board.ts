@@ -71,7 +71,12 @@ function boardQueues({ queues, registry }: BullBoardOptions): BullMQAdapter[] {
       description: 'One job per group of messages accepted together',
     },
     ...channels,
-    { queue: queues.scheduled, displayName: '3 Scheduled', description: 'Recovery and clean-up, by the clock' },
+    {
+      queue: queues.results,
+      displayName: '3 Results',
+      description: 'Asks providers that deliver later than they answer what became of a message',
+    },
+    { queue: queues.scheduled, displayName: '4 Scheduled', description: 'Recovery and clean-up, by the clock' },
   ]
   return all.map(({ queue, ...names }) => new BullMQAdapter(queue, names))
 }

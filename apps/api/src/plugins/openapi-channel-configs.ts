@@ -1,13 +1,19 @@
 import type { ChannelRegistry } from '@message-center/core/channels/registry.ts'
 
-type Schema = Record<string, unknown>
+export type Schema = Record<string, unknown>
 type Schemas = Record<string, Schema>
 
 /** The part of an OpenAPI document that is looked at here. */
 export interface ApiDocument {
-  paths?: Record<string, Record<string, { requestBody?: { content: Record<string, { schema: Schema }> } }>>
+  paths?: Record<string, Record<string, DocumentedOperation>>
   components?: { schemas?: Schemas }
 }
+
+interface DocumentedOperation {
+  requestBody?: { content: Content }
+  responses: Record<string, { content?: Content }>
+}
+type Content = Record<string, { schema: Schema }>
 
 const COLLECTION = '/api/channel-configs'
 const INPUT = 'ChannelConfigInput'

@@ -3,8 +3,23 @@ import swaggerUi from '@fastify/swagger-ui'
 import type { ChannelRegistry } from '@message-center/core/channels/registry.ts'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { shareAnswerSchemas } from './openapi-answer-schemas.ts'
 import { type ApiDocument, documentChannelConfigs } from './openapi-channel-configs.ts'
 import { protectPages } from './security-headers.ts'
+
+const DESCRIPTION = `Sends the messages of business systems to DingTalk, WeCom and an in-app inbox.
+
+**To try it out:** press *Authorize*, paste a token (\`npm start\` prints one), open an operation, press *Try it out* and *Execute*.
+The examples work as they are for the demo tenant.
+
+- A token says tenant and roles: \`sender\` sends and reads messages, \`viewer\` reads, \`operator\` also writes templates and repeats
+  or cancels messages, \`admin\` may do all of that and configure, \`platform\` also acts for other tenants (\`tenantId\`).
+- Errors have one shape, with a code, a text for people, the fields at fault in \`details\`, and the \`requestId\` to look for in the logs.
+- 64-bit ids are strings of digits. Times are ISO 8601 in UTC. Lists are pages.
+- What can be changed has an \`ETag\`: send it as \`If-Match\`, and nobody's change is overwritten unseen (412).`
+
+const TOKEN_DESCRIPTION =
+  'The token alone, without `Bearer`. From the token issuer of your company, or from `POST /api/auth/token` for an API client.'
 
 /** `/docs`: Swagger UI, `/docs/json`: OpenAPI 3.1, both made from the routes' own schemas. */
 export const openapiPlugin = fp(
@@ -15,9 +30,13 @@ export const openapiPlugin = fp(
         info: {
           title: 'Message center',
           version: '0.1.0',
-          description: 'Sends the messages of business systems to DingTalk, WeCom and an in-app inbox.',
+          description: DESCRIPTION,
         },
-        components: { securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
+        components: {
+          securitySchemes: {
+            bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: TOKEN_DESCRIPTION },
+          },
+        },
         security: [{ bearer: [] }],
         tags: [
           { name: 'messages', description: 'Send and look up' },
@@ -33,6 +52,7 @@ export const openapiPlugin = fp(
       transformObject(document) {
         const shown = 'openapiObject' in document ? document.openapiObject : document.swaggerObject
         documentChannelConfigs(shown as ApiDocument, registry)
+        shareAnswerSchemas(shown as ApiDocument)
         return shown
       },
     })
@@ -43,7 +63,16 @@ export const openapiPlugin = fp(
       await protectPages(docs, { inlineStyles: true })
       await docs.register(swaggerUi, {
         routePrefix: '/docs',
-        uiConfig: { persistAuthorization: true, displayRequestDuration: true },
+        uiConfig: {
+          // Without the bar that opens other documents.
+          layout: 'BaseLayout',
+          filter: true,
+          persistAuthorization: true,
+          displayRequestDuration: true,
+          // Channel settings by type and mode, opened as far as their fields.
+          defaultModelExpandDepth: 3,
+          defaultModelsExpandDepth: 0,
+        },
       })
     })
   },

@@ -96,7 +96,7 @@ export const channelConfigRoutes: FastifyPluginAsyncTypebox<{
       tags: ['channel-configs'],
       summary: 'Replace a channel config',
       description:
-        'Replaces everything that can be set: a field that the body leaves out goes back to its default. A secret sent as `******` stays as it is. `channelType` cannot change. Messages that are posted after the answer use the new values.',
+        'Replaces everything that can be set: a field that the body leaves out goes back to its default. A secret sent as `******` stays as it is, which is refused where the mode, or anything that may name an address, changes with it: then give it again. `channelType` cannot change. Messages that are posted after the answer use the new values.',
       params: IdParams,
       querystring: OneTenant,
       headers: IfMatch,

@@ -1,8 +1,16 @@
 import type { TSchema } from 'typebox'
 
-/** A body's schema with examples, which Swagger UI offers. They run as they are against the demo tenant of `npm start`. */
-export function withExamples<Schema extends TSchema>(schema: Schema, examples: readonly unknown[]): Schema {
-  return { ...schema, examples }
+/**
+ * A body's schema with examples, which Swagger UI offers. They run as they are against the demo tenant of `npm start`.
+ * @param examples where there are several to choose from, by the name under which Swagger UI lists each
+ */
+export function withExamples<Schema extends TSchema>(
+  schema: Schema,
+  examples: readonly unknown[] | Readonly<Record<string, unknown>>,
+): Schema {
+  if (Array.isArray(examples)) return { ...schema, examples }
+  const named = Object.entries(examples).map(([name, value]) => [name, { summary: name, value }])
+  return { ...schema, 'x-examples': Object.fromEntries(named) }
 }
 
 const ORDER = {
@@ -12,20 +20,21 @@ const ORDER = {
   items: [{ name: '白茶 100g', quantity: 3 }],
 }
 
-export const MESSAGE_EXAMPLES = [
-  { businessType: 'ORDER_CREATED', businessData: ORDER },
-  {
-    businessType: 'ORDER_CREATED',
-    businessData: ORDER,
+const ORDER_CREATED = { businessType: 'ORDER_CREATED', businessData: ORDER }
+
+export const MESSAGE_EXAMPLES = {
+  'to every configured channel': ORDER_CREATED,
+  'to some people, by the inbox alone, before others': {
+    ...ORDER_CREATED,
     targetChannels: ['LOCAL'],
     attributes: { to: { userIds: ['zhangsan', 'lisi'] }, priority: 0 },
   },
-]
+}
 
-export const BATCH_EXAMPLES = [[MESSAGE_EXAMPLES[0], { businessType: 'ORDER_CREATED', businessData: ORDER }]]
+export const BATCH_EXAMPLES = [[ORDER_CREATED, ORDER_CREATED]]
 
-export const CHANNEL_CONFIG_EXAMPLES = [
-  {
+export const CHANNEL_CONFIG_EXAMPLES = {
+  'DingTalk robot, its limit smoothed': {
     channelType: 'DINGTALK',
     channelName: '仓库钉钉群机器人',
     storeId: '7',
@@ -35,7 +44,14 @@ export const CHANNEL_CONFIG_EXAMPLES = [
     rateLimitUnit: 'MINUTE',
     overflowPolicy: 'DEFER',
   },
-  {
+  'DingTalk app (work notifications)': {
+    channelType: 'DINGTALK',
+    channelName: '仓库钉钉应用',
+    storeId: '7',
+    configJson: { mode: 'app', appKey: 'dingexample', appSecret: 'example-app-secret', agentId: '1000001' },
+    enabled: false,
+  },
+  'WeCom robot, in office hours': {
     channelType: 'WECHAT_WORK',
     channelName: '仓库企业微信群机器人',
     storeId: '7',
@@ -45,8 +61,20 @@ export const CHANNEL_CONFIG_EXAMPLES = [
     timeWindowEndHour: 18,
     timeWindowPolicy: 'DEFER',
   },
-  { channelType: 'LOCAL', channelName: '仓库站内信', storeId: '7', configJson: { recipients: ['${buyer.userId}'] } },
-]
+  'WeCom app': {
+    channelType: 'WECHAT_WORK',
+    channelName: '仓库企业微信应用',
+    storeId: '7',
+    configJson: { mode: 'app', corpId: 'wwexample', corpSecret: 'example-corp-secret', agentId: 1000002 },
+    enabled: false,
+  },
+  'in-app inbox': {
+    channelType: 'LOCAL',
+    channelName: '仓库站内信',
+    storeId: '7',
+    configJson: { recipients: ['${buyer.userId}'] },
+  },
+}
 
 /** For the demo tenant's first config: another name and limit, the secrets as they are. */
 export const CHANNEL_CONFIG_REPLACEMENT_EXAMPLES = [
@@ -60,23 +88,23 @@ export const CHANNEL_CONFIG_REPLACEMENT_EXAMPLES = [
   },
 ]
 
-export const CONFIG_TEST_EXAMPLES = [
-  { messageType: 'TEXT', content: '来自消息中心的测试消息' },
-  {
+export const CONFIG_TEST_EXAMPLES = {
+  text: { messageType: 'TEXT', content: '来自消息中心的测试消息' },
+  link: {
     messageType: 'LINK',
     content: { title: '测试', text: '来自消息中心的测试消息', url: 'https://example.com/orders' },
   },
-]
+}
 
-export const TEMPLATE_EXAMPLES = [
-  {
+export const TEMPLATE_EXAMPLES = {
+  'text of the inbox': {
     businessType: 'ORDER_SHIPPED',
     channelType: 'LOCAL',
     messageType: 'TEXT',
     templateName: '发货通知（站内信）',
     templateContent: '${buyer.name}，您的订单 ${orderNo} 已发货。',
   },
-  {
+  'card of DingTalk': {
     businessType: 'ORDER_SHIPPED',
     channelType: 'DINGTALK',
     messageType: 'CARD',
@@ -87,7 +115,7 @@ export const TEMPLATE_EXAMPLES = [
       buttons: [{ title: '查看', url: 'https://example.com/orders/${orderNo}' }],
     }),
   },
-]
+}
 
 /** For the demo tenant's first template. */
 export const TEMPLATE_REPLACEMENT_EXAMPLES = [
@@ -100,15 +128,15 @@ export const TEMPLATE_REPLACEMENT_EXAMPLES = [
   },
 ]
 
-export const TEMPLATE_PREVIEW_EXAMPLES = [
-  { templateId: '1', businessData: ORDER },
-  {
+export const TEMPLATE_PREVIEW_EXAMPLES = {
+  'a stored template': { templateId: '1', businessData: ORDER },
+  'one that is just being written; the data lacks a variable': {
     channelType: 'WECHAT_WORK',
     messageType: 'MARKDOWN',
     templateContent: '**${orderNo}** <font color="warning">¥${amount}</font>',
     businessData: { orderNo: 'SO20250101-0003' },
   },
-]
+}
 
 export const SETTING_EXAMPLES = [{ value: 5 }]
 

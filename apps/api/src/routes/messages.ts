@@ -29,7 +29,9 @@ const BATCH_URL = '/api/messages/batch'
 const BATCH_BODY_LIMIT = 16 * 1024 * 1024
 
 const MESSAGE_ID = new RegExp(MESSAGE_ID_PATTERN)
-const MessageParams = Type.Object({ messageId: Type.String() })
+const MessageParams = Type.Object({
+  messageId: Type.String({ description: 'As answered by the POST', examples: ['demo-1'] }),
+})
 const OneTenant = Type.Object(TenantQuery, { additionalProperties: false })
 
 /** Sending and looking up. A body's own checks are the acceptor's, the same for REST, batch and RPC. */

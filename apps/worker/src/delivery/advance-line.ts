@@ -13,10 +13,8 @@ export interface AdvanceDependencies {
   wake: JobWaker
 }
 
-/** How often the lines of all configs are looked at. */
-export const ADVANCE_EVERY_MS = 10_000
 /** Those who would start before the look after next; the others have time. */
-const WITHIN_MS = 2 * ADVANCE_EVERY_MS
+const WITHIN_MS = 60_000
 /** Of one config at once, however far its limit was raised. */
 const MOST = 2_000
 

@@ -1,5 +1,6 @@
+import type { AdapterLogger } from '@message-center/core/channels/adapter.ts'
 import type { Candidates } from '@message-center/core/configs/candidates.ts'
-import type { OutcomeCode, TraceStep } from '@message-center/core/contracts/messages.ts'
+import { FAILURE_CODE_PATTERN, type TraceStep } from '@message-center/core/contracts/messages.ts'
 import type { DispatchResult } from '@message-center/core/messages/dispatch.ts'
 import type { PipelineMessage } from '@message-center/core/messages/load-messages.ts'
 import type { Failure } from '@message-center/core/messages/outcome.ts'
@@ -27,16 +28,18 @@ export interface PipelineContext extends MessageContext {
 const MAX_STEP_DETAIL = 300
 
 /** What handlers may call a failure: the error codes' column holds no more. */
-const CODE_PATTERN = /^[A-Z][A-Z0-9_]{0,31}$/
+const CODE_PATTERN = new RegExp(FAILURE_CODE_PATTERN)
 
 /**
  * @param candidates the enabled configs for the message
  * @param channelOrder registered channel types in their order
+ * @param logger makes the message's own logger, for the handlers that ask for it
  */
 export function createContext(
   message: PipelineMessage,
   candidates: Candidates,
   channelOrder: readonly string[],
+  logger: () => AdapterLogger,
 ): PipelineContext {
   // What is asked for or configured but not loaded in this process is still a channel of the message: one that fails.
   const types = new Set([...channelOrder, ...(message.targetChannels ?? candidates.keys())])
@@ -46,8 +49,13 @@ export function createContext(
   let failure: Failure | null = null
   let newDrops: string[] = []
   const steps: TraceStep[] = []
+  let messageLogger: AdapterLogger | undefined
   return {
     message,
+    get logger() {
+      messageLogger ??= logger()
+      return messageLogger
+    },
     steps,
     dispatched: null,
     allChannels: all,
@@ -68,7 +76,7 @@ export function createContext(
       })
       newDrops = []
     },
-    drop(channelType: string, code: OutcomeCode, text: string) {
+    drop(channelType, code, text) {
       checkCode(code)
       const channel = all.find((candidate) => candidate.channelType === channelType && candidate.failure === null)
       if (!channel) return
@@ -98,5 +106,6 @@ function newChannel(channelType: string, candidates: Candidates): TrackedChannel
 
 /** Handlers from outside are not type-checked. */
 function checkCode(code: string): void {
-  if (!CODE_PATTERN.test(code)) throw new TypeError(`'${code}' is no failure code: it must match ${CODE_PATTERN}`)
+  if (!CODE_PATTERN.test(code))
+    throw new TypeError(`'${code}' is no failure code: it must match ${FAILURE_CODE_PATTERN}`)
 }

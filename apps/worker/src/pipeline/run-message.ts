@@ -2,6 +2,7 @@ import type { CandidateSource } from '@message-center/core/configs/candidates.ts
 import type { ConfigChanges } from '@message-center/core/configs/watch-changes.ts'
 import type { PipelineMessage } from '@message-center/core/messages/load-messages.ts'
 import type { MessageHandler } from '@message-center/core/pipeline/message-handler.ts'
+import type { Logger } from '@message-center/core/telemetry/logger.ts'
 import type { Metrics } from '@message-center/core/telemetry/metrics.ts'
 import { compose } from './compose.ts'
 import { createContext, type PipelineContext } from './context.ts'
@@ -12,6 +13,7 @@ export interface RunDependencies {
   configs: CandidateSource
   channelOrder: readonly string[]
   metrics: Metrics
+  logger: Logger
   /** Stores the outcome of a message that ended before the dispatch handler. */
   dispatch(context: PipelineContext): Promise<void>
 }
@@ -25,7 +27,9 @@ export function createMessageRunner(deps: RunDependencies): (message: PipelineMe
   return async (message) => {
     await deps.changes.caughtUp(message.changeNumber)
     const candidates = await deps.configs.candidates(message.tenantId, message.storeId)
-    const context = createContext(message, candidates, deps.channelOrder)
+    const { tenantId, messageId } = message
+    const logger = () => deps.logger.child({ tenantId, messageId })
+    const context = createContext(message, candidates, deps.channelOrder, logger)
     await chain(context)
     if (context.dispatched === null) {
       // A handler that did not call next() must have failed the message; this is for one that forgot to.

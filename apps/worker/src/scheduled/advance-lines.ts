@@ -3,9 +3,9 @@ import { type AdvanceDependencies, advanceLine } from '../delivery/advance-line.
 
 /**
  * Looks at the lines of all configs whose messages may wait.
- * @returns how many slots have come closer
+ * @returns what was done, for people
  */
-export async function advanceLines(deps: AdvanceDependencies): Promise<number> {
+export async function advanceLines(deps: AdvanceDependencies): Promise<string> {
   const advanced = await Promise.all((await findWaitingConfigs(deps.pool)).map((config) => advanceLine(config, deps)))
-  return advanced.reduce((sum, count) => sum + count, 0)
+  return `${advanced.reduce((sum, count) => sum + count, 0)} slots have come closer`
 }

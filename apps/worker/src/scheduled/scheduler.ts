@@ -1,78 +1,94 @@
+import type { SettingsSource } from '@message-center/core/configs/settings-source.ts'
+import type { ConfigChanges } from '@message-center/core/configs/watch-changes.ts'
+import { PLATFORM_TENANT } from '@message-center/core/contracts/caller.ts'
 import { SCHEDULED_QUEUE } from '@message-center/core/queues/names.ts'
 import type { RedisConnection } from '@message-center/core/queues/redis.ts'
 import type { Logger } from '@message-center/core/telemetry/logger.ts'
+import type { UpkeepMetrics } from '@message-center/core/telemetry/upkeep-metrics.ts'
 import type { Queue } from 'bullmq'
 import type { WorkerFactory } from '../bull-worker.ts'
-
-/** Work that recurs, run by one process at a time. */
-export interface ScheduledTask {
-  name: string
-  everyMs: number
-  /**
-   * @param afterLoss Redis was found emptied: nothing that it held can be relied on
-   * @returns undefined where another process is at it
-   */
-  run(options: { afterLoss: boolean }): Promise<unknown>
-}
+import { createTaskRunner, type ScheduledTask } from './run-task.ts'
 
 const WATCH_MS = 1_000
+/** The schedulers are compared with the settings so often: somebody may have removed one, or died while changing it. */
+const RECHECK_MS = 5_000
+/** A run that is due for so long has been lost, or nobody takes it: made again, it does no harm. */
+const OVERDUE_MS = 30_000
+const KEPT_FOR_PEOPLE = { removeOnComplete: { count: 20 }, removeOnFail: { count: 20 } }
 
 /**
- * Runs the scheduled tasks as BullMQ job schedulers, visible in the queue `scheduled`. The schedulers live in Redis as well,
- * so each process watches a marker key there: is it gone, Redis was emptied; the schedulers are made again and every task
- * runs at once. Nothing here needs Redis to be there at the start.
+ * Runs the scheduled tasks as BullMQ job schedulers, visible in the queue `scheduled`. The next run's job is made when a
+ * run begins: a worker that dies takes no later run with it. The schedulers live in Redis as well, so each process watches
+ * a marker key there: is it gone, Redis was emptied; the schedulers are made again and what Redis held is rebuilt.
+ * Nothing here needs Redis to be there at the start.
  */
 export function startScheduler(deps: {
   tasks: readonly ScheduledTask[]
+  /** Rebuilds what an emptied Redis held; undefined where another process is at it. */
+  rebuild(): Promise<unknown>
+  settings: SettingsSource
+  changes: Pick<ConfigChanges, 'subscribe'>
   queue: Queue
   redis: RedisConnection
   markerKey: string
   createWorker: WorkerFactory
+  metrics: UpkeepMetrics
   logger: Logger
 }) {
   const { tasks, queue, redis, markerKey, logger } = deps
-  deps.createWorker<{ afterLoss?: boolean }>(SCHEDULED_QUEUE, 1, async (job) => {
+  const stopping = new AbortController()
+  const runTask = createTaskRunner({ ...deps, signal: stopping.signal })
+  // A long run of one task must not keep the others waiting.
+  deps.createWorker(SCHEDULED_QUEUE, tasks.length, async (job) => {
     const task = tasks.find(({ name }) => name === job.name)
-    if (!task) return 'unknown task'
-    const afterLoss = job.data.afterLoss === true
-    return (await task.run({ afterLoss })) ?? 'another process is at it'
+    return task ? ((await runTask(task)) ?? 'another process is at it') : 'this version knows no such task'
   })
 
+  let checkedAt = Number.NEGATIVE_INFINITY
+  deps.changes.subscribe((tenantId) => {
+    if (tenantId === PLATFORM_TENANT) checkedAt = Number.NEGATIVE_INFINITY
+  })
+
+  /** Makes the schedulers what the settings say. */
   async function schedule(): Promise<void> {
-    for (const { name, everyMs } of tasks) {
-      await queue.upsertJobScheduler(
-        name,
-        { every: everyMs },
-        { name, opts: { removeOnComplete: { count: 20 }, removeOnFail: { count: 20 } } },
-      )
+    checkedAt = performance.now()
+    const settings = await deps.settings(PLATFORM_TENANT)
+    for (const { name, everySeconds } of tasks) {
+      const every = everySeconds(settings) * 1_000
+      const present = await queue.getJobScheduler(name)
+      // One that is right is left alone: made again by each process, it might never come to run.
+      if (present?.every === every && (present.next ?? 0) > Date.now() - OVERDUE_MS) continue
+      await queue.upsertJobScheduler(name, { every }, { name, opts: KEPT_FOR_PEOPLE })
+      logger.info({ task: name, everyMs: every }, 'task scheduled')
     }
   }
 
-  let scheduled = false
   async function watch(): Promise<void> {
     const emptied = (await redis.exists(markerKey)) === 0
-    if (emptied || !scheduled) await schedule()
-    scheduled = true
+    if (emptied || performance.now() - checkedAt > RECHECK_MS) {
+      await schedule().catch((error) => {
+        checkedAt = Number.NEGATIVE_INFINITY
+        throw error
+      })
+    }
     if (!emptied) return
     logger.warn('redis holds no marker: it is new or was emptied; everything that is not final gets its job again')
     // The marker comes last: a crash half-way is a loss still to be made up for.
-    for (const task of tasks) {
-      // Whoever is at it may have begun before the loss; the next look tells whether the marker is there.
-      if ((await task.run({ afterLoss: true })) === undefined) return
-    }
+    // Whoever is at it may have begun before the loss; the next look tells whether the marker is there.
+    if ((await deps.rebuild()) === undefined) return
     await redis.set(markerKey, new Date().toISOString())
   }
 
-  let stopped = false
   let watching: Promise<void> = Promise.resolve()
   const timer = setInterval(() => {
     watching = watching
-      .then(() => (stopped ? undefined : watch()))
+      .then(() => (stopping.signal.aborted ? undefined : watch()))
       .catch((error) => logger.warn({ err: error }, 'redis watch'))
   }, WATCH_MS)
   return {
+    /** Breaks off what runs; its job ends soon after. */
     async stop() {
-      stopped = true
+      stopping.abort()
       clearInterval(timer)
       await watching
     },

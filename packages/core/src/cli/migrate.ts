@@ -1,5 +1,5 @@
+import { migrateDatabase } from '../database/migrate.ts'
 import { connectDatabase, type DatabaseEnv, databaseName } from '../database/pool.ts'
-import { migrateDatabase } from '../schema/migrate.ts'
 import { EnvError, readDatabaseEnv } from '../settings/env.ts'
 
 /** `npm run migrate`: creates the database if it can, then brings it to the newest schema. */

@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util'
+import { invalidField } from '../contracts/errors.ts'
 import type { ChannelConfigRow } from '../schema/channel-configs.ts'
 import { type Cipher, CipherError } from '../secrets/cipher.ts'
 
@@ -43,14 +45,37 @@ export function maskSettings(settings: Settings, secretFields: readonly string[]
   )
 }
 
-/** A copy in which masked secrets are the stored ones again: what a client read and sends back unchanged. */
+/**
+ * A copy in which masked secrets are the stored ones again: what a client read and sends back unchanged.
+ * @throws AppError VALIDATION_FAILED where a stored secret would go to another place than it was given for
+ */
 export function unmaskSettings(settings: Settings, stored: Settings, secretFields: readonly string[]): Settings {
-  return Object.fromEntries(
-    Object.entries(settings).map(([key, value]) => [
-      key,
-      value === MASK && secretFields.includes(key) && key in stored ? stored[key] : value,
-    ]),
-  )
+  const isKept = (key: string) => settings[key] === MASK && secretFields.includes(key) && key in stored
+  const kept = Object.keys(settings).find(isKept)
+  if (kept !== undefined) refuseOtherPlace(kept, settings, stored, secretFields)
+  return Object.fromEntries(Object.entries(settings).map(([key, value]) => [key, isKept(key) ? stored[key] : value]))
+}
+
+/**
+ * Who may write a config may not read its secrets. So none is kept beside another address: it would be sent to whoever
+ * named that one. Adapters have fields that are not known here; what looks as if it could name a place counts.
+ */
+function refuseOtherPlace(kept: string, settings: Settings, stored: Settings, secretFields: readonly string[]): void {
+  const fields = new Set([...Object.keys(settings), ...Object.keys(stored)])
+  for (const field of fields) {
+    const [before, after] = [stored[field], settings[field]]
+    if (secretFields.includes(field) || isDeepStrictEqual(before, after)) continue
+    if (field !== 'mode' && !mayNameAPlace(before) && !mayNameAPlace(after)) continue
+    throw invalidField(
+      `configJson.${kept}`,
+      `is '${MASK}', but a stored secret is not kept where configJson.${field} changes: give it again`,
+    )
+  }
+}
+
+function mayNameAPlace(value: unknown): boolean {
+  if (typeof value === 'string') return /[.:/]/.test(value)
+  return typeof value === 'object' && value !== null && Object.values(value).some(mayNameAPlace)
 }
 
 /** Shorter parts of a URL's path are words, not credentials. */

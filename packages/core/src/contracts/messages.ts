@@ -27,6 +27,10 @@ export const OUTCOME_CODES = [
 ] as const
 export type OutcomeCode = (typeof OUTCOME_CODES)[number]
 
+/** What a failure is called: one of ours, or the own code of a handler from outside. */
+export type FailureCode = OutcomeCode | (string & {})
+export const FAILURE_CODE_PATTERN = '^[A-Z][A-Z0-9_]{0,31}$'
+
 export const MESSAGE_ID_PATTERN = '^[A-Za-z0-9._:-]{1,64}$'
 const MessageId = Type.String({ pattern: MESSAGE_ID_PATTERN, description: 'Unique within the tenant' })
 const CHANNEL_TYPE_PATTERN = '^[A-Z][A-Z0-9_]{0,31}$'

@@ -6,6 +6,8 @@ import { addFormats, FORMAT_TEXTS } from './formats.ts'
 // allErrors stays off: a hostile body must not be able to ask for thousands of error objects.
 const ajv = new Ajv({ strict: true, strictTypes: false, allowUnionTypes: true, discriminator: true })
 addFormats(ajv)
+// Examples with names, for Swagger UI.
+ajv.addKeyword('x-examples')
 
 /** For query strings and path parameters, where everything arrives as text: converts in place and fills in defaults. */
 const coercingAjv = new Ajv({ strict: true, strictTypes: false, coerceTypes: true, useDefaults: true })

@@ -1,12 +1,12 @@
 import type { Pool, PoolConnection, RowDataPacket } from 'mysql2/promise'
-import type { MessageStatus, OutcomeCode, TaskStatus } from '../contracts/messages.ts'
+import type { FailureCode, MessageStatus, TaskStatus } from '../contracts/messages.ts'
 import { retryingLockConflicts } from './claim-tasks.ts'
 import { compareRefs, type MessageRef, REFS_TABLE, refsParameter } from './message-ref.ts'
 
 /** What the status of a message is derived from, in channel order. */
 export interface TaskState {
   status: TaskStatus
-  errorCode: OutcomeCode | null
+  errorCode: FailureCode | null
   resultMessage: string | null
 }
 
@@ -15,7 +15,7 @@ export interface DerivedStatus {
   totalChannels: number
   successChannels: number
   failedChannels: number
-  errorCode: OutcomeCode | null
+  errorCode: FailureCode | null
   errorMessage: string | null
 }
 

@@ -1,11 +1,11 @@
-import type { OutcomeCode } from '../contracts/messages.ts'
+import type { FailureCode } from '../contracts/messages.ts'
 
 /** Longest `result_message` and `error_message`. */
 export const MAX_TEXT = 500
 
 /** Why a message or a task failed: a stable code and a text for people. */
 export interface Failure {
-  code: OutcomeCode
+  code: FailureCode
   text: string
 }
 

@@ -46,19 +46,33 @@ export async function listMessages(
 ): Promise<Page<MessageSummary>> {
   const { page = 1, pageSize = 20 } = filters
   const { where, values } = conditions(tenantId, filters)
-  const [[counted], [rows]] = await Promise.all([
-    pool.query<RowDataPacket[]>(`SELECT COUNT(*) AS total FROM msg_message m WHERE ${where}`, values),
-    pool.query<RowDataPacket[]>(
+  const offset = (page - 1) * pageSize
+  const count = async () => {
+    const [[counted]] = await pool.query<RowDataPacket[]>(
+      `SELECT COUNT(*) AS total FROM msg_message m WHERE ${where}`,
+      values,
+    )
+    return Number(counted?.total ?? 0)
+  }
+  const select = async () => {
+    const [selected] = await pool.query<RowDataPacket[]>(
       `SELECT m.* FROM msg_message m WHERE ${where} ORDER BY m.create_time DESC, m.id DESC LIMIT ? OFFSET ?`,
-      [...values, pageSize, (page - 1) * pageSize],
-    ),
+      [...values, pageSize, offset],
+    )
+    return selected
+  }
+  // A page beyond the last would read every row before it to find nothing: those are counted first.
+  const counting = count()
+  const [total, rows] = await Promise.all([
+    counting,
+    offset === 0 ? select() : counting.then((counted) => (offset < counted ? select() : [])),
   ])
   const tasks = await tasksOf(
     pool,
     rows.filter((row) => row.status === 'PROCESSING'),
   )
   const items = rows.map((row) => toSummary(row, tasks.get(row.message_id)))
-  return { total: Number(counted[0]?.total ?? 0), page, pageSize, items }
+  return { total, page, pageSize, items }
 }
 
 /** The tasks of one tenant's messages by message id: what the counts of a message under way are made of. */

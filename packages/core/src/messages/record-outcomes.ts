@@ -1,5 +1,5 @@
 import type { Pool } from 'mysql2/promise'
-import type { OutcomeCode, TraceAttempt } from '../contracts/messages.ts'
+import type { FailureCode, TraceAttempt } from '../contracts/messages.ts'
 import { inTransaction } from '../database/transaction.ts'
 import { addQuotaUse, type QuotaUse } from '../quota/quota-usage.ts'
 import { compareIds, retryingLockConflicts, type TaskRef } from './claim-tasks.ts'
@@ -14,7 +14,7 @@ export interface TaskOutcome extends TaskRef {
   /** Retries used so far, this outcome included; null leaves the count as it is. */
   retryCount: number | null
   nextRetryTime: Date | null
-  errorCode: OutcomeCode | null
+  errorCode: FailureCode | null
   resultMessage: string | null
   thirdPartyResponse: string | null
   providerMessageId: string | null

@@ -1,7 +1,7 @@
-import type { Recipients } from '../channels/adapter.ts'
+import type { AdapterLogger, Recipients } from '../channels/adapter.ts'
 import type { CandidateConfig } from '../configs/candidates.ts'
 import type { MessageType } from '../contracts/content.ts'
-import type { OutcomeCode } from '../contracts/messages.ts'
+import type { FailureCode } from '../contracts/messages.ts'
 import type { PipelineMessage } from '../messages/load-messages.ts'
 
 /** One channel of a message on its way through the pipeline. */
@@ -23,10 +23,16 @@ export interface MessageContext {
   readonly message: Readonly<PipelineMessage>
   /** The channels that are still in, in channel order; none once the message has failed. */
   readonly channels: readonly ChannelPlan[]
-  /** Takes a channel out: its task is FAILED with this code and text, the others go on. */
-  drop(channelType: string, code: OutcomeCode, text: string): void
-  /** Ends the message as FAILED. */
-  fail(code: OutcomeCode, text: string): void
+  /** Its lines carry the message's id and tenant. */
+  readonly logger: AdapterLogger
+  /**
+   * Takes a channel out: its task is FAILED with this code and text, the others go on.
+   * @param code one of ours, or your own: `^[A-Z][A-Z0-9_]{0,31}$`
+   * @throws TypeError where the code is none
+   */
+  drop(channelType: string, code: FailureCode, text: string): void
+  /** Ends the message as FAILED; codes as for `drop`. The first call counts. */
+  fail(code: FailureCode, text: string): void
 }
 
 /** A pipeline step. Handlers run by `order`; the built-in ones have 100, 200 … 700. */

@@ -26,5 +26,6 @@ export const auditLog = mysqlTable(
   (table) => [
     index('ix_tenant').on(table.tenantId, table.id),
     index('ix_object').on(table.tenantId, table.objectType, table.objectId, table.id),
+    index('ix_create_time').on(table.createTime),
   ],
 )

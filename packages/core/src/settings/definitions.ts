@@ -47,9 +47,42 @@ export const SETTINGS = {
   },
   retentionMonths: {
     schema: Type.Integer({ minimum: 1, maximum: 120 }),
-    description: 'Months of messages kept',
+    description:
+      'Months of messages kept besides the current one (UTC). Lowered, it removes what is older for good at the next run of the task partitions',
     scope: 'platform',
     fallback: () => 12,
+  },
+  auditRetentionMonths: {
+    schema: Type.Integer({ minimum: 1, maximum: 120 }),
+    description: 'Months of entries of the audit trail kept besides the current one (UTC)',
+    scope: 'platform',
+    fallback: () => 24,
+  },
+  reconcileIntervalSeconds: {
+    schema: Type.Integer({ minimum: 1, maximum: 15 }),
+    description: 'How often the task reconcile gives messages that have lost their job a new one',
+    scope: 'platform',
+    fallback: () => 2,
+  },
+  advanceLinesIntervalSeconds: {
+    schema: Type.Integer({ minimum: 1, maximum: 30 }),
+    description:
+      'How often the task advance-lines tells messages in line that a rate limit was raised, or that others have left the line',
+    scope: 'platform',
+    fallback: () => 10,
+  },
+  partitionIntervalSeconds: {
+    schema: Type.Integer({ minimum: 60, maximum: 86_400 }),
+    description: 'How often the task partitions makes the months ahead and drops those past retentionMonths',
+    scope: 'platform',
+    fallback: () => 3_600,
+  },
+  cleanUpIntervalSeconds: {
+    schema: Type.Integer({ minimum: 60, maximum: 86_400 }),
+    description:
+      'How often the task clean-up removes what is past its time: keys of dropped messages, old audit entries',
+    scope: 'platform',
+    fallback: () => 3_600,
   },
   logLevel: {
     schema: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']),
@@ -67,5 +100,10 @@ export interface Settings {
   sendingPaused: boolean
   apiRequestsPerMinute: number
   retentionMonths: number
+  auditRetentionMonths: number
+  reconcileIntervalSeconds: number
+  advanceLinesIntervalSeconds: number
+  partitionIntervalSeconds: number
+  cleanUpIntervalSeconds: number
   logLevel: string
 }

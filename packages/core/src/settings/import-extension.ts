@@ -1,12 +1,16 @@
 import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { EnvError } from './env.ts'
 
+/** Finds the entry of a folder by its package.json, which `import` alone does not. */
+const { resolve: entryOf } = createRequire(import.meta.url)
+
 /**
  * Imports the default export of an extension module.
  * @param variable the environment variable that named it
- * @param specifier a path from the working directory, or a package name
+ * @param specifier a file or folder, from the working directory, or the name of an installed package
  * @param check throws where the object is not what is needed here
  * @throws EnvError with the module's name and the reason
  */
@@ -17,7 +21,7 @@ export async function importExtension<T extends object>(
 ): Promise<T> {
   try {
     const path = resolve(specifier)
-    const module = await import(existsSync(path) ? pathToFileURL(path).href : specifier)
+    const module = await import(existsSync(path) ? pathToFileURL(entryOf(path)).href : specifier)
     if (typeof module.default !== 'object' || module.default === null)
       throw new Error('it has no object as its default export')
     check(module.default)

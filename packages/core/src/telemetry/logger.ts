@@ -1,4 +1,4 @@
-import pino, { type Logger } from 'pino'
+import pino, { type DestinationStream, type Logger, type LoggerOptions } from 'pino'
 import { redact } from '../channels/redact.ts'
 
 export type { Logger } from 'pino'
@@ -19,9 +19,12 @@ const SECRET_KEYS = [
   'configJson',
 ]
 
-/** JSON lines on stdout: `level` as a word, `time` in ISO 8601, `msg`, `service`. */
-export function createLogger(service: string, level: string): Logger {
-  return pino({
+/**
+ * JSON lines: `level` as a word, `time` in ISO 8601, `msg`, `service`.
+ * @param destination stdout without it
+ */
+export function createLogger(service: string, level: string, destination?: DestinationStream): Logger {
+  const options: LoggerOptions = {
     level,
     base: { service },
     timestamp: pino.stdTimeFunctions.isoTime,
@@ -30,7 +33,8 @@ export function createLogger(service: string, level: string): Logger {
     serializers: { err: errorFields },
     // Whatever a text holds: a URL in it must not carry its credentials.
     hooks: { streamWrite: (line) => redact(line, []) },
-  })
+  }
+  return destination ? pino(options, destination) : pino(options)
 }
 
 /** What drivers add to an error of what they were given: the statement with its values, the command, the URL. */

@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client'
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
@@ -52,18 +52,6 @@ export function createMetrics() {
       name: 'message_center_merged_tasks_total',
       help: 'Tasks that went out as part of the message of another one',
       labelNames: ['channel'],
-      registers,
-    }),
-    queueJobs: new Gauge({
-      name: 'message_center_queue_jobs',
-      help: 'Jobs in a queue by state',
-      labelNames: ['queue', 'state'],
-      registers,
-    }),
-    queueOldest: new Gauge({
-      name: 'message_center_queue_oldest_seconds',
-      help: 'Age of the oldest job that waits to be processed',
-      labelNames: ['queue'],
       registers,
     }),
     acceptFlush: new Histogram({

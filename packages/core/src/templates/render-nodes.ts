@@ -4,7 +4,10 @@ import { TemplateRenderError } from './render-error.ts'
 
 /** The size of `msg_channel_task.rendered_content`, in UTF-8 bytes. */
 export const MAX_RENDERED_BYTES = 65_535
-/** Sections inside sections over the same list multiply: this is where it stops, far beyond any real message. */
+/**
+ * Sections inside sections over the same list multiply, and so does looking up long names through all of them: this is
+ * where it stops, within a tenth of a second and far beyond any real message.
+ */
 const MAX_STEPS = 1_000_000
 
 /** What the renderings of a template's texts have gathered so far. */
@@ -48,7 +51,7 @@ export function renderNodes(nodes: readonly Node[], frame: Frame, findings: Find
 }
 
 function renderSection(node: Node & { kind: 'section' }, frame: Frame, findings: Findings): string {
-  const value = lookup(frame, node.path)
+  const value = lookup(frame, node.path, findings)
   if (isEmpty(value)) return node.inverted ? renderNodes(node.children, frame, findings) : ''
   if (node.inverted) return ''
   if (value === true || typeof value === 'function') return renderNodes(node.children, frame, findings)
@@ -67,7 +70,7 @@ function renderSection(node: Node & { kind: 'section' }, frame: Frame, findings:
 }
 
 function printed(node: Node & { kind: 'variable' }, frame: Frame, findings: Findings): string {
-  const value = lookup(frame, node.path)
+  const value = lookup(frame, node.path, findings)
   switch (typeof value) {
     case 'string':
       return value
@@ -88,18 +91,19 @@ function report(name: string, value: unknown, findings: Findings): void {
   else findings.unprintable.set(name, typeof value === 'object' ? 'an object' : `a ${typeof value}`)
 }
 
-function lookup(frame: Frame, path: readonly string[]): unknown {
+function lookup(frame: Frame, path: readonly string[], findings: Findings): unknown {
   if (path.length === 0) return frame.value
   for (let at: Frame | undefined = frame; at; at = at.parent) {
-    const value = valueAt(at.value, path)
+    const value = valueAt(at.value, path, findings)
     if (value !== undefined) return value
   }
   return undefined
 }
 
-function valueAt(value: unknown, path: readonly string[]): unknown {
+function valueAt(value: unknown, path: readonly string[], findings: Findings): unknown {
   let at = value
   for (const key of path) {
+    countStep(findings)
     if (!isContainer(at) || !Object.prototype.propertyIsEnumerable.call(at, key)) return undefined
     at = at[key]
   }
@@ -118,7 +122,7 @@ function isEmpty(value: unknown): boolean {
 function countStep(findings: Findings): void {
   findings.steps += 1
   if (findings.steps > MAX_STEPS) {
-    const message = 'rendering takes too many steps: sections over long lists inside each other'
+    const message = 'rendering takes too many steps: sections inside each other over long lists, or long names in them'
     throw new TemplateRenderError('TEMPLATE_RENDER_FAILED', [{ path: '', message }])
   }
 }

@@ -148,6 +148,14 @@ describe('other failures', () => {
     const error = errorOf('TEXT', content, { l: Array(1000).fill({ x: 1 }) })
     expect(error).toMatchObject({ code: 'TEMPLATE_RENDER_FAILED', message: expect.stringContaining('too many steps') })
   })
+
+  it('stops looking long names up through many sections, which would take half a minute', () => {
+    const chain = (depth: number): object => ({ a: depth === 0 ? 1 : chain(depth - 1) })
+    const names = `\${${'a.'.repeat(28)}z}`.repeat(900)
+    const content = `${'${#o}'.repeat(30)}\${#l}${names}\${/l}${'${/o}'.repeat(30)}`
+    const error = errorOf('TEXT', content, { o: chain(28), l: Array(10).fill(0) })
+    expect(error).toMatchObject({ code: 'TEMPLATE_RENDER_FAILED', message: expect.stringContaining('too many steps') })
+  })
 })
 
 describe('the other types', () => {

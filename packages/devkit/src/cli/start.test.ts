@@ -1,10 +1,12 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { leaksIn, rememberSecrets } from '../testing/leaks.ts'
+import { logTexts } from '../testing/stored-text.ts'
 
 // Each test starts the whole system at least once.
 vi.setConfig({ testTimeout: 300_000 })
@@ -95,6 +97,11 @@ test('shows a message on all three channels, and everything it prints works', as
   expect(stops.map(([, name]) => name).slice(0, 3)).toEqual(['API', 'Worker', 'Provider sandbox'])
   expect(stops).toHaveLength(5)
   await expectNothingLeft(output)
+
+  const secrets: Record<string, string> = JSON.parse(readFileSync(join(dataDir, 'secrets.json'), 'utf8'))
+  rememberSecrets(...Object.values(secrets), secrets.CONFIG_ENCRYPTION_KEYS?.split(':')[1])
+  expect([...logTexts(dataDir)].length).toBeGreaterThan(4)
+  expect(await leaksIn(logTexts(dataDir))).toEqual([])
 })
 
 test('finds everything again, and leaves nothing behind when it is killed', async () => {

@@ -11,17 +11,32 @@ import { countTests, type TestCount } from '../testing/vitest-report.ts'
 const BIN = join(workspaceRoot, 'node_modules/.bin')
 const ENV = { ...process.env, PATH: [BIN, process.env.PATH].join(delimiter) }
 
-/** Everything besides the tests themselves; `command` from node_modules/.bin. */
-const CHECKS = [
+interface Check {
+  title: string
+  /** From node_modules/.bin. */
+  command: string
+  args: string[]
+  /** What it prints is for people also where it succeeds. */
+  tells?: boolean
+}
+
+/** Everything besides the tests themselves. */
+const CHECKS: Check[] = [
   { title: 'Lint and format (biome)', command: 'biome', args: ['ci'] },
   { title: 'Types (tsc)', command: 'tsc', args: ['--noEmit', '--project', '.'] },
   {
     title: 'Who may import whom (dependency-cruiser)',
     command: 'depcruise',
-    args: ['--config', '.dependency-cruiser.mjs', 'apps', 'packages'],
+    args: ['--config', '.dependency-cruiser.mjs', 'apps', 'packages', 'examples'],
   },
   { title: 'Unused files, exports, dependencies (knip)', command: 'knip', args: [] },
   { title: 'Every module loads in plain Node', command: 'node', args: ['packages/devkit/src/cli/import-check.ts'] },
+  {
+    title: 'Known vulnerabilities (pnpm audit)',
+    command: 'node',
+    args: ['packages/devkit/src/cli/audit.ts'],
+    tells: true,
+  },
 ]
 
 /** `npm test`: every check and every test; with arguments, only vitest with these. Answers with the exit code. */
@@ -38,10 +53,10 @@ async function main(folder: TestDataDir, vitestArgs: string[]): Promise<number> 
   return count.failed === 0 ? 0 : 1
 }
 
-async function runCheck({ title, command, args }: (typeof CHECKS)[number], folder: TestDataDir): Promise<boolean> {
+async function runCheck({ title, command, args, tells }: Check, folder: TestDataDir): Promise<boolean> {
   const log = join(folder.path, 'check.log')
   try {
-    await step(title, async () => {
+    await step(title, async (note) => {
       const { code } = await runGuarded({
         name: title,
         command: join(BIN, command),
@@ -50,7 +65,9 @@ async function runCheck({ title, command, args }: (typeof CHECKS)[number], folde
         env: ENV,
         log,
       })
-      if (code !== 0) throw new Error(readFileSync(log, 'utf8'))
+      const output = readFileSync(log, 'utf8').trim()
+      if (code !== 0) throw new Error(output)
+      if (tells && output !== '') output.split('\n').forEach(note)
     })
     return true
   } catch (error) {

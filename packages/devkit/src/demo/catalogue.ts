@@ -39,6 +39,9 @@ export const DEMO_TEMPLATES = [
   template('LOCAL', 'TEXT', '新订单（站内信）', '${buyer.name}，您的订单 ${orderNo} 已创建，金额 ¥${amount}。'),
 ]
 
+/** The first message of a demo tenant: the one that the examples of the OpenAPI document look up. */
+export const FIRST_MESSAGE_ID = 'demo-1'
+
 export const DEMO_MESSAGE = {
   businessType: BUSINESS_TYPE,
   businessData: {

@@ -45,7 +45,8 @@ export function createTokens(): Tokens {
       if (request.extend) holder.expiresAt = now + lifetimeMs
       return { token: known, expiresInSeconds: Math.ceil((holder.expiresAt - now) / 1000) }
     }
-    const token = randomBytes(16).toString('hex')
+    // The beginning is for whoever looks where tokens have gone.
+    const token = `sandbox-token-${randomBytes(16).toString('hex')}`
     holders.set(token, { provider, account, agentId, expiresAt: now + lifetimeMs })
     current.set(name, token)
     if (holders.size > MOST_TOKENS) dropOldest(holders)

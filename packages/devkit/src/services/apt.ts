@@ -15,18 +15,25 @@ export function canUseApt(): boolean {
   return process.getuid?.() === 0 && existsSync('/etc/debian_version') && findExecutable(['apt-get']) !== undefined
 }
 
+/** Installs the servers that are missing; see `installPackages`. */
+export async function installWithApt(missing: ServiceKind[], progress: Progress): Promise<void> {
+  await installPackages(
+    missing.map((kind) => PACKAGES[kind]),
+    progress,
+  )
+  await disableUnits(missing.flatMap((kind) => UNITS[kind]))
+}
+
 /**
- * Installs the servers that are missing from Debian's packages, without letting the packages start them as services.
+ * Installs Debian packages, without letting them start services.
  * @throws Error with apt's own output
  */
-export async function installWithApt(missing: ServiceKind[], progress: Progress): Promise<void> {
-  const packages = missing.map((kind) => PACKAGES[kind])
+export async function installPackages(packages: string[], progress: Progress): Promise<void> {
   progress(`apt-get: installing ${packages.join(' and ')} …`)
   await withoutServiceStarts(async () => {
     await aptGet(['update', '-qq'])
     await aptGet(['install', '-y', '-qq', '--no-install-recommends', ...packages])
   })
-  await disableUnits(missing.flatMap((kind) => UNITS[kind]))
 }
 
 /** Packages ask policy-rc.d whether they may start their service; 101 is no. A policy that exists is the machine's own. */

@@ -1,3 +1,5 @@
+import { rememberSecretsOf } from './leaks.ts'
+
 /** An answer of the API; `body` is parsed where it is JSON. */
 export interface ApiAnswer<Body> {
   status: number
@@ -16,6 +18,7 @@ export type ApiCaller = <Body = unknown>(
 /** Calls an API over HTTP. A string body goes out as it is; anything else as JSON. */
 export function createApiCaller(baseUrl: string, token: string): ApiCaller {
   return async <Body>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) => {
+    rememberSecretsOf(body)
     const response = await fetch(new URL(path, baseUrl), {
       method,
       headers: {

@@ -26,12 +26,17 @@ const FILES = {
   'packages/core/src/schema/b.ts': "import type { a } from '../contracts/a.ts'\nexport type B = typeof a",
   'packages/core/src/circle/c.ts': "import { d } from './d.ts'\nexport const c = () => d",
   'packages/core/src/circle/d.ts': "import { c } from './c.ts'\nexport const d = () => c",
+  'packages/core/src/index.ts': "export { util } from './util.ts'",
+  'examples/good/src/index.ts':
+    "import type { util } from '../../../packages/core/src/index.ts'\nexport type Util = typeof util",
+  'examples/bad/src/index.ts': "import { util } from '../../../packages/core/src/util.ts'\nexport const bad = util",
   'packages/core/src/lost.ts': "import { nowhere } from './nowhere.ts'\nexport const lost = nowhere",
 }
 const EXPECTED = [
   'apps-import-core-only: apps/worker/src/imports-devkit.ts',
   'channels-do-not-know-each-other: packages/core/src/channels/two/index.ts',
   'core-imports-nothing-of-ours: packages/core/src/imports-devkit.ts',
+  'examples-import-what-outsiders-can: examples/bad/src/index.ts',
   'no-cycle: packages/core/src/circle/c.ts',
   'no-unresolvable: packages/core/src/lost.ts',
   'nothing-imports-an-app: apps/worker/src/imports-app.ts',
@@ -55,7 +60,7 @@ afterAll(() => rmSync(folder, { recursive: true }))
 test('each rule of .dependency-cruiser.mjs finds its offence, and nothing else is one', () => {
   const { stdout } = spawnSync(
     join(workspaceRoot, 'node_modules/.bin/depcruise'),
-    ['--config', CONFIG, '--output-type', 'json', 'apps', 'packages'],
+    ['--config', CONFIG, '--output-type', 'json', 'apps', 'packages', 'examples'],
     { cwd: folder, encoding: 'utf8' },
   )
   const { summary }: { summary: { violations: { from: string; rule: { name: string; severity: string } }[] } } =

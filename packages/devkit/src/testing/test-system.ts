@@ -1,5 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createDatabasePool } from '@message-center/core/database/pool.ts'
 import type { Pool } from 'mysql2/promise'
@@ -53,7 +51,6 @@ export async function startTestSystem(options: TestSystemOptions): Promise<TestS
   const { variables } = environment
   const databaseUrl = variables.DATABASE_URL ?? ''
   const pool = createDatabasePool({ databaseUrl, databaseSsl: 'off', databaseSslCa: undefined }, 4)
-  const logs = mkdtempSync(join(tmpdir(), 'message-center-'))
   const apis: AppProcess[] = []
   const workers: AppProcess[] = []
 
@@ -70,7 +67,7 @@ export async function startTestSystem(options: TestSystemOptions): Promise<TestS
       script: `apps/${kind}/src/main.ts`,
       env: { ...variables, [kind === 'api' ? 'PORT' : 'WORKER_METRICS_PORT']: String(port), ...extra },
       readyUrl: `${url}${readyPath}`,
-      log: `${logs}/${kind}-${port}.log`,
+      log: join(environment.logFolder, `${kind}-${port}.log`),
     })
     const started = { ...app, url }
     list.push(started)
@@ -99,7 +96,6 @@ export async function startTestSystem(options: TestSystemOptions): Promise<TestS
       await pool.end()
       await sandbox.stop()
       await environment.remove()
-      rmSync(logs, { recursive: true, force: true })
     },
   }
 }

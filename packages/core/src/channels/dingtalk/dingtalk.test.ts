@@ -206,8 +206,4 @@ describe('config', () => {
     expect(adapter.checkConfig?.({ ...robot, webhook })).toMatchObject([{ path: 'accessToken' }])
     expect(adapter.checkConfig?.({ mode: 'robot', webhook: evil })).toMatchObject([{ path: 'webhook' }])
   })
-
-  test('every credential of the schema is a secret field', () => {
-    expect(adapter.secretFields).toEqual(['accessToken', 'webhook', 'secret', 'appSecret'])
-  })
 })

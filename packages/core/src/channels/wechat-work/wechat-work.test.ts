@@ -135,8 +135,4 @@ describe('config', () => {
     expect(adapter.checkConfig?.({ ...robot, webhook })).toMatchObject([{ path: 'key' }])
     expect(adapter.checkConfig?.({ mode: 'robot', webhook: evil })).toMatchObject([{ path: 'webhook' }])
   })
-
-  test('every credential of the schema is a secret field', () => {
-    expect(adapter.secretFields).toEqual(['key', 'webhook', 'corpSecret'])
-  })
 })

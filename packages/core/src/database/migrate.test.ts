@@ -4,9 +4,15 @@ import { once } from 'node:events'
 import type { Connection, RowDataPacket } from 'mysql2/promise'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { workspaceRoot } from '../../../devkit/src/services/workspace.ts'
-import { connectDatabase } from '../database/pool.ts'
+import {
+  ensurePartitions,
+  listPartitions,
+  monthStart,
+  PARTITIONED_TABLES,
+  partitionName,
+} from '../schema/partitions.ts'
 import { migrateDatabase } from './migrate.ts'
-import { ensurePartitions, listPartitions, monthStart, PARTITIONED_TABLES, partitionName } from './partitions.ts'
+import { connectDatabase } from './pool.ts'
 
 const plain = (databaseUrl: string) => ({ databaseUrl, databaseSsl: 'off' as const, databaseSslCa: undefined })
 let server: Connection

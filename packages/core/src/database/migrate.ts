@@ -2,11 +2,12 @@ import { fileURLToPath } from 'node:url'
 import { drizzle } from 'drizzle-orm/mysql2'
 import { migrate } from 'drizzle-orm/mysql2/migrator'
 import type { Connection } from 'mysql2/promise'
-import { releaseNamedLock, takeNamedLock } from '../database/named-lock.ts'
-import { ensurePartitions } from './partitions.ts'
+import { ensurePartitions } from '../schema/partitions.ts'
+import { releaseNamedLock, takeNamedLock } from './named-lock.ts'
 
-const MIGRATIONS_FOLDER = fileURLToPath(new URL('./migrations', import.meta.url))
-const LOCK = 'migrate'
+const MIGRATIONS_FOLDER = fileURLToPath(new URL('../schema/migrations', import.meta.url))
+/** Held by whoever changes tables or their partitions. */
+export const SCHEMA_LOCK = 'migrate'
 const LOCK_TIMEOUT_SECONDS = 120
 
 /**
@@ -15,13 +16,13 @@ const LOCK_TIMEOUT_SECONDS = 120
  * @returns the partitions that were added
  */
 export async function migrateDatabase(connection: Connection): Promise<string[]> {
-  if (!(await takeNamedLock(connection, LOCK, LOCK_TIMEOUT_SECONDS))) {
+  if (!(await takeNamedLock(connection, SCHEMA_LOCK, LOCK_TIMEOUT_SECONDS))) {
     throw new Error(`another process has been migrating this database for more than ${LOCK_TIMEOUT_SECONDS} s`)
   }
   try {
     await migrate(drizzle(connection), { migrationsFolder: MIGRATIONS_FOLDER })
     return await ensurePartitions(connection)
   } finally {
-    await releaseNamedLock(connection, LOCK)
+    await releaseNamedLock(connection, SCHEMA_LOCK)
   }
 }
