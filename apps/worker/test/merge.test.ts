@@ -31,8 +31,8 @@ async function newTenant(tenantId: string, fields: Record<string, unknown> = {},
 }
 
 /** One message that takes the only slot: what follows has to wait. */
-async function takeSlot({ call, robot }: { call: ApiCaller; robot: string }): Promise<void> {
-  await sendMany(call, 'ALERT', `first-${robot}`, 1)
+async function takeSlot({ call, tenantId, robot }: { call: ApiCaller; tenantId: string; robot: string }): Promise<void> {
+  await sendMany(call, 'ALERT', `first-${tenantId}`, 1)
   await until('the slot to be taken', async () => (await received(system.sandbox, robot)).length === 1)
 }
 
@@ -94,7 +94,7 @@ describe.concurrent('what waits for a slot', () => {
       createTemplate(call, 'ALERT', 'DINGTALK', { messageType, templateContent: JSON.stringify(content) })
     await template('MARKDOWN', { title: 'Alert ${orderNo}', text: 'body ${orderNo}' })
     await template('LINK', { title: 'L', text: 'link ${orderNo}', url: 'https://example.com/' })
-    await sendMany(call, 'ALERT', `first-${robot}`, 1, { attributes: { messageType: 'TEXT' } })
+    await sendMany(call, 'ALERT', 'first', 1, { attributes: { messageType: 'TEXT' } })
     await until('the slot to be taken', async () => (await received(system.sandbox, robot)).length === 1)
     const types = ['TEXT', 'MARKDOWN', 'LINK', 'TEXT', 'MARKDOWN', 'LINK']
     for (const [turn, messageType] of types.entries()) {
@@ -122,7 +122,7 @@ describe.concurrent('what waits for a slot', () => {
   test('of an app: never together with what is for others', async () => {
     const call = system.caller({ tenantId: '704' })
     await createTemplate(call, 'ALERT', 'WECHAT_WORK')
-    const app = { mode: 'app', corpId: 'corp-704', corpSecret: 's', agentId: '704' }
+    const app = { mode: 'app', corpId: 'corp-704', corpSecret: 'corp-secret-of-704', agentId: '704' }
     await createConfig(call, 'WECHAT_WORK', { configJson: app, ...MERGE })
     const to = (user: string) => ({ attributes: { to: { userIds: [user] } } })
     await sendMany(call, 'ALERT', 'app-first', 1, to('a'))

@@ -4,8 +4,6 @@ import type { CandidateConfig } from '@message-center/core/configs/candidates.ts
 import type { Content } from '@message-center/core/contracts/content.ts'
 import type { ClaimedTask } from '@message-center/core/messages/claim-tasks.ts'
 import type { ChannelJob } from '@message-center/core/queues/jobs.ts'
-import type { Started } from '@message-center/core/rate-limit/rate-limiter.ts'
-import type { ClaimedByUs } from './claim.ts'
 import type { Progress } from './progress.ts'
 
 export interface AttemptDependencies {
@@ -15,16 +13,6 @@ export interface AttemptDependencies {
   /** The sends under way, so that a shutdown can abort them. */
   underWay: Set<AbortController>
   logger: AdapterLogger
-}
-
-/** A task that holds its slot and its claim: only the send is left. */
-export interface Sending {
-  job: ChannelJob
-  config: CandidateConfig
-  settings: Record<string, unknown>
-  adapter: ChannelAdapter
-  claim: ClaimedByUs
-  start: Started
 }
 
 /** Everything one send needs. */

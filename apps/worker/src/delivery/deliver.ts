@@ -3,7 +3,7 @@ import { openSettings, secretsIn } from '@message-center/core/configs/channel-co
 import { describeWindow, nextOpening } from '@message-center/core/configs/time-window.ts'
 import { type Failure, resultMessage } from '@message-center/core/messages/outcome.ts'
 import type { ChannelJob } from '@message-center/core/queues/jobs.ts'
-import { type Sending, send } from './attempt.ts'
+import { send } from './attempt.ts'
 import { claimTask } from './claim.ts'
 import { lookAt } from './look.ts'
 import { type Companion, gatherCompany } from './merge-company.ts'
@@ -11,6 +11,7 @@ import { sendTogether } from './merge-send.ts'
 import { createProgress } from './progress.ts'
 import { type EndedAttempt, quotaUseOf, recordFailure, recordSuccess } from './record-attempt.ts'
 import { reservationKey } from './reservation.ts'
+import type { Sending } from './sending.ts'
 import { type DeliveryDependencies, record, type Verdict } from './verdict.ts'
 
 /** Shorter waits are over before anybody could read of them. */

@@ -1,6 +1,5 @@
 import { findWaitingContents, type WaitingContent } from '@message-center/core/messages/waiting-tasks.ts'
 import type { ChannelJob } from '@message-center/core/queues/jobs.ts'
-import type { Sending } from './attempt.ts'
 import { type ClaimedByUs, claimWaiting } from './claim.ts'
 import {
   fits,
@@ -12,6 +11,7 @@ import {
   takesMerged,
 } from './merge-content.ts'
 import { messageOf, reservationKey } from './reservation.ts'
+import type { Sending } from './sending.ts'
 import { mustGoAlone } from './task-log.ts'
 import type { DeliveryDependencies } from './verdict.ts'
 

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto'
 import { secretsIn } from '@message-center/core/configs/channel-config-secrets.ts'
 import { advanceLine } from './advance-line.ts'
-import { type Sending, send } from './attempt.ts'
+import { send } from './attempt.ts'
 import { type Companion, partOf } from './merge-company.ts'
 import { type MergeableType, mergeParts } from './merge-content.ts'
 import { createProgress } from './progress.ts'
 import { type EndedAttempt, quotaUseOf, recordFailure, recordSuccess } from './record-attempt.ts'
+import type { Sending } from './sending.ts'
 import type { DeliveryDependencies, Verdict } from './verdict.ts'
 
 /** A merged message takes one call: there is nothing of it to go on with later. */
