@@ -31,7 +31,15 @@ async function newTenant(tenantId: string, fields: Record<string, unknown> = {},
 }
 
 /** One message that takes the only slot: what follows has to wait. */
-async function takeSlot({ call, tenantId, robot }: { call: ApiCaller; tenantId: string; robot: string }): Promise<void> {
+async function takeSlot({
+  call,
+  tenantId,
+  robot,
+}: {
+  call: ApiCaller
+  tenantId: string
+  robot: string
+}): Promise<void> {
   await sendMany(call, 'ALERT', `first-${tenantId}`, 1)
   await until('the slot to be taken', async () => (await received(system.sandbox, robot)).length === 1)
 }

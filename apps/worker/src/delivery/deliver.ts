@@ -49,7 +49,7 @@ export async function deliver(job: ChannelJob, deps: DeliveryDependencies): Prom
   const isDoubtful = 'token' in claim && claim.abandoned && config.unknownOutcomePolicy === 'FAIL'
   if ('verdict' in claim || isDoubtful) deps.limiter.giveBack(start)
   if ('verdict' in claim) return claim.verdict
-  if (isDoubtful) return giveUp(job, claim, deps)
+  if (isDoubtful) return giveUp({ job, claim, start }, deps)
   const sending = { job, config, settings, adapter, claim, start }
   const company = config.overflowPolicy === 'MERGE' && look.waited ? await companyOf(sending, deps) : []
   return company.length > 0 ? sendTogether(sending, company, deps) : attempt(sending, deps)
@@ -129,10 +129,19 @@ async function refuse(job: ChannelJob, deps: DeliveryDependencies, failure: Fail
 }
 
 /** Somebody was sending and did not come back, and the config says not to risk a second one. */
-async function giveUp(job: ChannelJob, { token }: Sending['claim'], deps: DeliveryDependencies): Promise<Verdict> {
+async function giveUp(
+  { job, claim, start }: Pick<Sending, 'job' | 'claim' | 'start'>,
+  deps: DeliveryDependencies,
+): Promise<Verdict> {
   const text = 'the sender stopped in the middle; whether the message arrived is not known'
   const reason = resultMessage({ code: 'CHANNEL_ERROR', text })
-  await record(deps, job, token, { status: 'FAILED', errorCode: 'CHANNEL_ERROR', resultMessage: reason })
+  await record(deps, job, claim.token, {
+    status: 'FAILED',
+    errorCode: 'CHANNEL_ERROR',
+    resultMessage: reason,
+    // The send of the one that stopped; there is none now.
+    ...quotaUseOf(start, { abandoned: false }),
+  })
   return { queue: 'fail', reason }
 }
 

@@ -30,7 +30,7 @@ export interface EndedAttempt {
 }
 
 /** A start as it counts towards a monthly quota; with it the one of a holder who did not live to count his. */
-export function quotaUseOf({ limit }: Started, { abandoned }: ClaimedByUs): { quotaUse?: QuotaUse } {
+export function quotaUseOf({ limit }: Started, { abandoned }: Pick<ClaimedByUs, 'abandoned'>): { quotaUse?: QuotaUse } {
   if (!limit.quota) return {}
   return { quotaUse: { configId: limit.configId, month: limit.quota.month, sends: abandoned ? 2 : 1 } }
 }
