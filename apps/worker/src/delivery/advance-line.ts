@@ -1,4 +1,4 @@
-import type { WaitingConfig } from '@message-center/core/configs/candidates.ts'
+import type { LimitedConfig } from '@message-center/core/configs/candidates.ts'
 import { findWaitingTasks } from '@message-center/core/messages/waiting-tasks.ts'
 import type { RateLimiter } from '@message-center/core/rate-limit/rate-limiter.ts'
 import type { Pool } from 'mysql2/promise'
@@ -23,7 +23,7 @@ const MOST = 2_000
  * others have left the line. Whoever has to wait longer all the same is left in peace (docs/adr/0015).
  * @returns how many slots have come closer
  */
-export async function advanceLine(config: WaitingConfig, deps: AdvanceDependencies): Promise<number> {
+export async function advanceLine(config: LimitedConfig, deps: AdvanceDependencies): Promise<number> {
   const { tenantId, channelType, id: configId, rateLimit } = config
   const advanced = await deps.limiter.advance({ configId, ...rateLimit }, WITHIN_MS, MOST)
   if (advanced.length === 0) return 0

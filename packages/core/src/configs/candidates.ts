@@ -58,14 +58,13 @@ export function createCandidateSource(pool: Pool, changes: ConfigChanges): Candi
   }
 }
 
-/** What tells a line from others. */
-export type WaitingConfig = Pick<CandidateConfig, 'id' | 'tenantId' | 'channelType' | 'rateLimit'>
+/** A config as far as its line goes. */
+export type LimitedConfig = Pick<CandidateConfig, 'id' | 'tenantId' | 'channelType' | 'rateLimit'>
 
-/** The configs of all tenants whose messages may wait in line, enabled or not. */
-export async function findWaitingConfigs(pool: Pool): Promise<WaitingConfig[]> {
+/** The configs of all tenants, enabled or not: retries wait in line whatever a config says of what is new. */
+export async function findLimitedConfigs(pool: Pool): Promise<LimitedConfig[]> {
   const [rows] = await pool.query<RowDataPacket[]>(
-    `SELECT id, tenant_id, channel_type, rate_limit_count, rate_limit_window, rate_limit_unit
-     FROM msg_channel_config WHERE overflow_policy <> 'REJECT'`,
+    `SELECT id, tenant_id, channel_type, rate_limit_count, rate_limit_window, rate_limit_unit FROM msg_channel_config`,
   )
   return rows.map((row) => ({
     id: row.id,

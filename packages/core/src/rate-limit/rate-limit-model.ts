@@ -94,8 +94,8 @@ export function createRateLimitModel(maxCallMs: number) {
       const rank = config.line.findIndex((entry) => entry.member === member)
       const reservation = config.line[rank]
       if (reservation) {
-        if (reservation.slot > now) return { go: false, slotAt: reservation.slot }
         const free = limit.count - used(config)
+        if (rank >= free && reservation.slot > now) return { go: false, slotAt: reservation.slot }
         if (free <= 0) return { go: false, slotAt: earliest(now, limit, rank) }
         if (rank >= free) return { go: false, slotAt: Math.min(earliest(now, limit, rank), now + AHEAD_LOOK_MS) }
         config.line.splice(rank, 1)

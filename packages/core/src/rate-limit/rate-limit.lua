@@ -105,12 +105,11 @@ function operations.start(member, number)
     leave(config, member)
     return { 2 }
   elseif slot then
-    if slot > now then return { 0, slot } end
     rank = redis.call('ZRANK', config.line, member)
     local held = holdUntil(config, rank)
-    if held then return { 0, held } end
+    if held then return { 0, slot > now and slot or held } end
     leave(config, member)
-    config.lag = now - slot
+    config.lag = math.max(0, now - slot)
   elseif room(config) <= 0 then
     return { 0, take(config, member, endOfLine(config)) }
   end

@@ -66,8 +66,8 @@ export interface RateLimiter {
   /** Several reservations (a message's channels) by one call. */
   reserveAll(requests: readonly ReserveRequest[]): Promise<Reservation[]>
   /**
-   * Asked just before the provider is called. `go`: call now. Else come back at `slotAt`: the reservation is for later, or
-   * others started meanwhile. Without a reservation (a retry) it takes room that nobody waits for, or a place in the line.
+   * Asked just before the provider is called. `go`: call now. Else come back at `slotAt`: others are ahead, or started
+   * meanwhile. Without a reservation (a retry) it takes room that nobody waits for, or a place in the line.
    */
   start(member: string, limit: RateLimit): Promise<RateLimitStart>
   /** When the call is over, however it ended: lets the start count from now. Not awaited; errors go to `onSettleError`. */
