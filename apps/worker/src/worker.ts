@@ -17,6 +17,7 @@ import { createConfigLimits } from '@message-center/core/quota/config-limits.ts'
 import { exposeQuotas } from '@message-center/core/quota/quota-gauges.ts'
 import { createQuotaMonth } from '@message-center/core/quota/quota-month.ts'
 import { createRateLimiter } from '@message-center/core/rate-limit/rate-limiter.ts'
+import { sentBefore } from '@message-center/core/rate-limit/sent-before.ts'
 import { createCipher } from '@message-center/core/secrets/cipher.ts'
 import { type Env, EnvError } from '@message-center/core/settings/env.ts'
 import { importExtension } from '@message-center/core/settings/import-extension.ts'
@@ -83,6 +84,7 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
     redis,
     keyPrefix: `${env.queuePrefix}:rate`,
     maxCallMs: env.sendTimeoutMs,
+    sentBefore: (limit) => sentBefore(pool, limit),
     onSettleError: warn('rate limit'),
   })
   const monthOf = createQuotaMonth(registry)

@@ -123,6 +123,19 @@ describe('the schedulers, which live in Redis as well', () => {
   })
 })
 
+test('emptied with a limit used up: what was sent before still counts', async () => {
+  const call = system.caller({ tenantId: '607' })
+  const limit = { rateLimitCount: 5, rateLimitUnit: 'HOUR', rateLimitWindow: 1 }
+  await createConfig(call, 'WECHAT_WORK', { configJson: { mode: 'robot', key: 'used-up' }, ...limit })
+  await createTemplate(call, 'ORDER', 'WECHAT_WORK')
+  await sendMany(call, 'ORDER', 'before', 5)
+  expect(await allFinal(system.pool, '607')).toEqual({ SUCCESS: 5 })
+  await withRedis((redis) => redis.flushall())
+  await sendMany(call, 'ORDER', 'after', 3)
+  expect(await allFinal(system.pool, '607')).toEqual({ SUCCESS: 5, FAILED: 3 })
+  expect(await received(system.sandbox, 'used-up')).toHaveLength(5)
+})
+
 test('after all these losses every worker still takes its share', async () => {
   const call = system.caller({ tenantId: '604' })
   await createConfig(call, 'WECHAT_WORK', { configJson: { mode: 'robot', key: 'shared' } })

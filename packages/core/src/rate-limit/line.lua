@@ -7,6 +7,13 @@ local PLACE = 1 / 4096 -- between scores of equal slots; a double holds it exact
 
 local request = cjson.decode(ARGV[1])
 
+-- Since when this Redis has counted: it is new, or was emptied then.
+local since = tonumber(redis.call('GET', KEYS[#KEYS]) or nil)
+if not since then
+  since = now
+  redis.call('SET', KEYS[#KEYS], since)
+end
+
 -- Those whose slot is long past, though the line has moved on beyond them: their task has died.
 local function forgetStale(config)
   local last = now - config.lag - config.stale
@@ -26,6 +33,8 @@ local function openConfig(number)
     config.sent = math.max(known, tonumber(redis.call('GET', config.sends) or 0))
   end
   config.waiting = redis.call('ZCARD', config.line)
+  -- What was sent before may count still; MySQL is asked once (operations.seed).
+  config.unsure = since > now - window and redis.call('HGET', config.starts.counts, 'seeded') == false
   config.lag = 0
   if config.waiting > 0 then
     config.lag = tonumber(redis.call('HGET', config.starts.counts, 'lag') or 0)

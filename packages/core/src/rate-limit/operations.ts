@@ -35,6 +35,7 @@ export type Operation =
   | { name: 'reserve'; member: string; groups: Candidate[][] }
   | { name: 'start'; member: string; limit: RateLimit }
   | { name: 'settle' | 'giveBack'; limit: RateLimit; bucket: number }
+  | { name: 'seed'; limit: RateLimit; sends: number }
   | { name: 'release'; member: string; limit: RateLimit }
   | { name: 'peek'; limit: RateLimit; most: number }
   | { name: 'advance'; limit: RateLimit; withinMs: number; most: number }
@@ -88,11 +89,8 @@ export function encodeBatch(operations: readonly Operation[], keyPrefix: string,
     return number
   }
 
-  return {
-    keys,
-    configIds,
-    request: { maxCall, configs, operations: operations.map((operation) => encode(operation, numberOf)) },
-  }
+  const encoded = operations.map((operation) => encode(operation, numberOf))
+  return { keys: [...keys, `${keyPrefix}:since`], configIds, request: { maxCall, configs, operations: encoded } }
 }
 
 function encode(operation: Operation, numberOf: (limit: RateLimit) => number): unknown[] {
@@ -108,6 +106,8 @@ function encode(operation: Operation, numberOf: (limit: RateLimit) => number): u
     case 'settle':
     case 'giveBack':
       return [operation.name, numberOf(operation.limit), operation.bucket]
+    case 'seed':
+      return [operation.name, numberOf(operation.limit), operation.sends]
     case 'peek':
       return [operation.name, numberOf(operation.limit), operation.most]
     case 'advance':

@@ -72,6 +72,7 @@ function decode(operation: Operation, row: Row, configIds: string[]): ModelAnswe
     case 'release':
       return { released: first === 1 }
     case 'settle':
+    case 'seed':
     case 'giveBack':
       return { settled: first === 1 }
   }
@@ -89,6 +90,8 @@ function askModel(model: ReturnType<typeof createRateLimitModel>, now: number, o
     case 'giveBack':
       model.giveBack(now, operation.limit, operation.bucket)
       return { settled: true }
+    case 'seed':
+      throw new Error('the model has seen everything')
     case 'release':
       return { released: model.release(now, operation.member, operation.limit) }
     case 'peek':
@@ -119,6 +122,7 @@ function operationOf(
     const flight = flying.shift()
     return flight && { name, ...flight }
   }
+  if (name === 'seed') return undefined
   if (name === 'peek') return { name, limit, most: 7 }
   if (name === 'advance') return { name, limit, withinMs: 100, most: 1000 }
   return name === 'snapshot' ? { name, limit } : { name, member, limit }
@@ -134,7 +138,9 @@ function sideBySide(maxCallMs: number) {
   const prefix = `{model-${randomUUID()}}`
   const model = createRateLimitModel(maxCallMs)
   const flying: Flying[] = []
+  const counting = redis.set(`${prefix}:since`, 0)
   async function ask(operations: Operation[]): Promise<void> {
+    await counting
     const { keys, request, configIds } = encodeBatch(operations, prefix, maxCallMs)
     const { now, answers } = await runScript(redis, keys, request)
     operations.forEach((operation, index) => {

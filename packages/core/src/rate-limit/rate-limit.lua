@@ -9,11 +9,15 @@
 --   flightCounts  HASH bucket → count, `total`
 --   line          ZSET member → slot       reservations; the score's fraction is the place among equal slots
 --   sends         STRING                   sends of a calendar month; only where the config has a quota
+-- and one more at the end:
+--   since         STRING                   when this Redis began to count
 -- ARGV[1], JSON: { maxCall: ms, configs: [[count, window in ms, monthly quota or 0, sends of the month that MySQL knows], …],
 --                  operations: [[name, …], …] }, configs numbered from 1:
 --   ["reserve", member, [[[config, overflow], …group], …groups]]   overflow: 0 refuses, 1 waits in line, 2 waits for company
 --                                → { config, slot } or { 0, when one gets free (0: not this month) }
 --   ["start", member, config]    → { 1, bucket, end of bucket, how many were ahead in line }, { 0, slot } or { 2 }: quota used up
+--   reserve and start may answer { -1, config }: what the config has sent before this Redis counted has to be told first:
+--   ["seed", config, sends]      → { 1 }  counted as if they were sent now, once
 --   ["settle", config, bucket]   → { 1 }
 --   ["giveBack", config, bucket] → { 1 }  a start that led to no call
 --   ["release", member, config]  → { number of reservations given back }
@@ -31,6 +35,7 @@
 -- `count` places later.
 
 local AHEAD_LOOK_MS = 5000 -- those ahead start at once, or have died: no need to wait longer to see
+local UNSURE = -1
 local ADVANCE_LEAST_MS = 1000 -- a smaller gain is not worth waking anybody
 
 local function existing(groups, member)
@@ -64,7 +69,17 @@ end
 
 local operations = {}
 
+local function firstUnsure(groups)
+  for _, group in ipairs(groups) do
+    for _, candidate in ipairs(group) do
+      if configOf(candidate[1]).unsure then return candidate[1] end
+    end
+  end
+end
+
 function operations.reserve(member, groups)
+  local unsure = firstUnsure(groups)
+  if unsure then return { UNSURE, unsure } end
   local found = existing(groups, member)
   if found then return found end
   for _, group in ipairs(groups) do
@@ -99,6 +114,7 @@ end
 
 function operations.start(member, number)
   local config = configOf(number)
+  if config.unsure then return { UNSURE, number } end
   local slot = slotOf(config, member)
   local rank = 0
   if quotaLeft(config) <= 0 then
@@ -115,14 +131,22 @@ function operations.start(member, number)
   end
   countSends(config, 1)
   local log = config.flights or config.starts
-  local bucket = record(log)
+  local bucket = record(log, 1)
   return { 1, bucket, (bucket + 1) * log.grain, rank }
 end
 
 function operations.settle(number, bucket)
   local config = configOf(number)
   erase(config.flights or config.starts, bucket)
-  record(config.starts)
+  record(config.starts, 1)
+  return { 1 }
+end
+
+function operations.seed(number, sends)
+  local config = configOf(number)
+  if config.unsure and sends > 0 then record(config.starts, sends) end
+  if config.unsure then redis.call('HSET', config.starts.counts, 'seeded', 1) end
+  config.unsure, config.changed = false, true
   return { 1 }
 end
 

@@ -14,6 +14,11 @@ export interface RateLimiterOptions {
   keyPrefix: string
   /** The longest that one provider call can take, with its connection set-up. The same in every process. */
   maxCallMs?: number
+  /**
+   * How many sends of a config may have started within its window, as far as MySQL knows. Asked where Redis is too new to
+   * know: it may have been emptied. Without it: none.
+   */
+  sentBefore?(limit: RateLimit): Promise<number>
   /** Hears of a `settle` that failed; the start then counts from its beginning (a short window: for `maxCallMs` more). */
   onSettleError(error: unknown, limit: RateLimit): void
 }
@@ -105,7 +110,7 @@ interface Answer {
  * before the change counts no more. The line stays; `advance` tells those in it who need not wait as long as they thought.
  */
 export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
-  const { redis, keyPrefix, maxCallMs = MAX_CALL_MS, onSettleError } = options
+  const { redis, keyPrefix, maxCallMs = MAX_CALL_MS, sentBefore = async () => 0, onSettleError } = options
   const batcher = createBatcher<Operation, Answer>({ maxItems: MAX_BATCH, flush })
 
   async function flush(operations: Operation[]): Promise<Answer[]> {
@@ -115,11 +120,38 @@ export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
     return answers.map((row) => ({ now, row, configIds, askedAt }))
   }
 
+  const learning = new Map<string, Promise<unknown>>()
+  /** Tells Redis what it cannot know of a config; those who ask meanwhile wait for the same answer. */
+  function learn(limit: RateLimit): Promise<unknown> {
+    const name = `${limit.configId} ${limit.windowMs}`
+    const known = learning.get(name)
+    if (known) return known
+    const seed = async () => {
+      const sends = Math.min(await sentBefore(limit), limit.count)
+      return batcher.add({ name: 'seed', limit, sends })
+    }
+    const answer = seed().finally(() => learning.delete(name))
+    learning.set(name, answer)
+    return answer
+  }
+
+  async function ask(operation: Operation & { name: 'reserve' | 'start' }): Promise<Answer> {
+    const limits = operation.name === 'reserve' ? operation.groups.flat() : [operation.limit]
+    for (;;) {
+      const answer = await batcher.add(operation)
+      const [unsure, number] = answer.row.map(Number)
+      if (unsure !== UNSURE) return answer
+      const limit = limits.find(({ configId }) => configId === answer.configIds[Number(number) - 1])
+      if (!limit) throw new Error('the rate-limit script is unsure of a config that was not asked for')
+      await learn(limit)
+    }
+  }
+
   async function reserve({ member, groups }: ReserveRequest): Promise<Reservation> {
     const candidates = groups.flat()
     if (candidates.length === 0) throw new RangeError(`no candidate to reserve for ${member}`)
     candidates.forEach(checkLimit)
-    return toReservation(await batcher.add({ name: 'reserve', member, groups }))
+    return toReservation(await ask({ name: 'reserve', member, groups }))
   }
 
   function settle({ limit, bucket, bucketEndsAt }: Started): void {
@@ -151,7 +183,7 @@ export function createRateLimiter(options: RateLimiterOptions): RateLimiter {
     reserveAll: (requests) => Promise.all(requests.map(reserve)),
     async start(member, limit) {
       checkLimit(limit)
-      return toStart(await batcher.add({ name: 'start', member, limit }), limit)
+      return toStart(await ask({ name: 'start', member, limit }), limit)
     },
     settle,
     giveBack,
@@ -179,6 +211,7 @@ function toReservation({ now, row, configIds }: Answer): Reservation {
 }
 
 /** The script's answers to `start`. */
+const UNSURE = -1
 const GO = 1
 const QUOTA_USED = 2
 

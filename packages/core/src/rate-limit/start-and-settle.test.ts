@@ -125,3 +125,20 @@ it('spares Redis where the end is in the same bucket', async () => {
   await limiter.drain()
   expect(await buckets()).not.toEqual([`${started.bucket}`])
 })
+
+it('counts what others know to have been sent, where Redis was emptied: once, and only within the window', async () => {
+  const asked: string[] = []
+  const sentBefore = async ({ configId }: { configId: string }) => {
+    asked.push(configId)
+    return 9
+  }
+  const { limiter, keyPrefix } = limiterFor({ redis, sentBefore, maxCallMs: 10 })
+  const [hourly, short] = [limitOf('hourly', 10, HOUR), limitOf('short', 3, 30)]
+  const answers = await Promise.all(names(5).map((member) => limiter.start(member, hourly)))
+  expect(answers.map(({ go }) => go)).toEqual([true, false, false, false, false])
+  expect(asked).toEqual(['hourly'])
+  await expect.poll(async () => (await limiter.start('a', short)).go, POLL).toBe(true)
+  await redis.set(`${keyPrefix}:since`, Date.now() - 2 * HOUR)
+  expect(await limiter.start('a', limitOf('later', 1, HOUR))).toMatchObject({ go: true })
+  expect(asked).not.toContain('later')
+})
