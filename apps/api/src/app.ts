@@ -1,8 +1,15 @@
 import { randomUUID } from 'node:crypto'
+import { createAddressRules } from '@message-center/core/callbacks/address-rules.ts'
+import { createCallbackSecretStore } from '@message-center/core/callbacks/callback-secret-store.ts'
+import { callbackUrlFault } from '@message-center/core/callbacks/callback-url.ts'
+import { createSigningSecrets } from '@message-center/core/callbacks/signing-secrets.ts'
 import { createProviderFetch } from '@message-center/core/channels/http.ts'
 import { loadChannels } from '@message-center/core/channels/load-channels.ts'
+import { createCircuitAnswers } from '@message-center/core/circuits/circuit-answers.ts'
+import { circuitKey, createCircuitStore } from '@message-center/core/circuits/circuit-store.ts'
 import { createClientSource } from '@message-center/core/clients/client-source.ts'
 import { createClientStore } from '@message-center/core/clients/client-store.ts'
+import { createCandidateSource } from '@message-center/core/configs/candidates.ts'
 import { createChannelConfigStore } from '@message-center/core/configs/channel-config-store.ts'
 import { followLogLevel } from '@message-center/core/configs/follow-log-level.ts'
 import { createSettingsSource } from '@message-center/core/configs/settings-source.ts'
@@ -10,10 +17,13 @@ import { createSettingsStore } from '@message-center/core/configs/settings-store
 import { createTemplateStore } from '@message-center/core/configs/template-store.ts'
 import { watchChanges } from '@message-center/core/configs/watch-changes.ts'
 import { createDatabasePool } from '@message-center/core/database/pool.ts'
+import { createTickets } from '@message-center/core/inbox/tickets.ts'
+import { hearOfDeliveries } from '@message-center/core/inbox/wake-ups.ts'
 import { createAcceptor } from '@message-center/core/messages/accept.ts'
 import { warnOfUnfitRedis } from '@message-center/core/queues/check-redis.ts'
 import { createQueues } from '@message-center/core/queues/queues.ts'
 import { createFailFastRedis } from '@message-center/core/queues/redis.ts'
+import { createRateLimiter } from '@message-center/core/rate-limit/rate-limiter.ts'
 import { createCipher } from '@message-center/core/secrets/cipher.ts'
 import type { Env } from '@message-center/core/settings/env.ts'
 import type { Logger } from '@message-center/core/telemetry/logger.ts'
@@ -22,6 +32,9 @@ import { registerQueueMetrics } from '@message-center/core/telemetry/queue-metri
 import { drizzle } from 'drizzle-orm/mysql2'
 import fastify, { LogController } from 'fastify'
 import { createConfigTester } from './config-tester.ts'
+import { createInboxFeed } from './inbox/feed.ts'
+import { createOpenStreams } from './inbox/open-streams.ts'
+import { createMessageOperations } from './message-operations.ts'
 import { authPlugin } from './plugins/auth.ts'
 import { bullBoardPlugin } from './plugins/bull-board.ts'
 import { drainPlugin } from './plugins/drain.ts'
@@ -32,13 +45,19 @@ import { securityHeadersPlugin } from './plugins/security-headers.ts'
 import { validationPlugin } from './plugins/validation.ts'
 import { auditLogRoutes } from './routes/audit-logs.ts'
 import { authRoutes } from './routes/auth.ts'
+import { callbackSecretRoutes } from './routes/callback-secret.ts'
 import { channelConfigRoutes } from './routes/channel-configs.ts'
 import { clientRoutes } from './routes/clients.ts'
+import { inboxRoutes } from './routes/inbox.ts'
+import { inboxStreamRoutes } from './routes/inbox-stream.ts'
+import { messageOperationRoutes } from './routes/message-operations.ts'
 import { messageRoutes } from './routes/messages.ts'
 import { operationRoutes } from './routes/operations.ts'
 import { systemConfigRoutes } from './routes/system-configs.ts'
 import { templatePreviewRoutes } from './routes/template-preview.ts'
 import { templateRoutes } from './routes/templates.ts'
+import { buildRpcServer } from './rpc/server.ts'
+import { createTaskWithdrawal } from './withdraw-tasks.ts'
 
 const DATABASE_CONNECTIONS = 10
 /** Group commits run one at a time, on connections that no slow query can take. */
@@ -54,7 +73,10 @@ const BODY_LIMIT = 256 * 1024
 const TRUSTED_PROXIES = ['loopback', 'linklocal', 'uniquelocal']
 const REQUEST_ID = /^[A-Za-z0-9._:-]{1,64}$/
 
-/** Builds the API; listens to nothing. Closing it answers what is in hand and closes every connection. */
+/**
+ * Builds the API and its RPC server; they listen to nothing. Closing the API closes both, answers what is in hand and closes
+ * every connection.
+ */
 export async function buildApp(env: Env, logger: Logger) {
   const pool = createDatabasePool(env, DATABASE_CONNECTIONS)
   const commitPool = createDatabasePool(env, COMMIT_CONNECTIONS)
@@ -67,12 +89,26 @@ export async function buildApp(env: Env, logger: Logger) {
   warnOfUnfitRedis(redis, logger)
   const metrics = createMetrics()
   const cipher = createCipher(env.encryptionKeys)
-  const registry = await loadChannels(env, { pool, redis, cipher, onTokenError: warn('access tokens') })
+  const registry = await loadChannels(env, {
+    pool,
+    redis,
+    cipher,
+    onTokenError: warn('access tokens'),
+    onWakeUpError: warn('open inbox streams were not woken; they look by themselves'),
+  })
   const queues = createQueues(env, redis, warn('queue'))
+  const db = drizzle(pool)
+  const changes = watchChanges(pool, warn('changes of settings and clients are not seen just now'))
+  const signingSecrets = createSigningSecrets(pool, changes)
+  const mayReach = createAddressRules(env.callbackAllowCidrs)
   const acceptor = createAcceptor({
     pool: commitPool,
     queues,
-    rules: { channelTypes: new Set(registry.keys()), hasCallbackSecret: () => false },
+    rules: {
+      channelTypes: new Set(registry.keys()),
+      hasCallbackSecret: async (tenantId) => (await signingSecrets(tenantId)).length > 0,
+      callbackUrlFault: (url) => callbackUrlFault(url, mayReach),
+    },
     onFlush: (messages) => {
       metrics.messagesAccepted.inc(messages)
       metrics.acceptFlush.observe(messages)
@@ -90,14 +126,35 @@ export async function buildApp(env: Env, logger: Logger) {
     pool,
     onError: warn('a queue could not be read for the metrics'),
   })
-  const db = drizzle(pool)
-  const changes = watchChanges(pool, warn('changes of settings and clients are not seen just now'))
   const settings = createSettingsSource(pool, env, changes)
   followLogLevel(logger, settings, changes)
   const configStore = createChannelConfigStore({ pool, registry, cipher })
   const templateStore = createTemplateStore({ pool, registry })
   const providers = createProviderFetch({ timeoutMs: env.sendTimeoutMs })
+  const feed = createInboxFeed(pool, warn('new inbox messages cannot be seen just now'))
+  const streams = createOpenStreams((count) => metrics.inboxStreams.set(count))
+  const stopHearing = hearOfDeliveries(env, feed.wake, warn('redis'))
   const stopping = new AbortController()
+  const configs = createCandidateSource(pool, changes)
+  const limiter = createRateLimiter({
+    redis,
+    keyPrefix: `${env.queuePrefix}:rate`,
+    maxCallMs: env.sendTimeoutMs,
+    onSettleError: warn('rate limit'),
+  })
+  const operations = createMessageOperations({
+    pool,
+    registry,
+    configs,
+    changes,
+    cipher,
+    queues,
+    metrics,
+    fetch: providers.fetch,
+    withdraw: createTaskWithdrawal({ configs, limiter, queues, onError: warn('a cancelled task keeps its place') }),
+    stopping: stopping.signal,
+    onWakeError: warn('the reconciler could not be woken; it comes by itself'),
+  })
 
   const app = fastify({
     loggerInstance: logger,
@@ -120,12 +177,18 @@ export async function buildApp(env: Env, logger: Logger) {
   await app.register(errorsPlugin)
   await app.register(validationPlugin)
   await app.register(securityHeadersPlugin)
-  await app.register(authPlugin, { env, clientRoles: createClientSource(pool, changes) })
+  const clientRoles = createClientSource(pool, changes)
+  await app.register(authPlugin, { env, clientRoles })
   await app.register(rateLimitPlugin, { settings })
   await app.register(openapiPlugin, { registry })
   await app.register(messageRoutes, { acceptor, pool, replica })
+  await app.register(messageOperationRoutes, { operations })
+  await app.register(inboxRoutes, { pool })
+  const tickets = createTickets(redis, `${env.queuePrefix}:inbox-ticket`)
+  await app.register(inboxStreamRoutes, { pool, feed, streams, tickets })
   await app.register(channelConfigRoutes, {
     store: configStore,
+    circuits: createCircuitAnswers(createCircuitStore({ redis, key: circuitKey(env) }), warn('circuits')),
     test: createConfigTester({
       pool,
       store: configStore,
@@ -139,6 +202,7 @@ export async function buildApp(env: Env, logger: Logger) {
   await app.register(templateRoutes, { store: templateStore })
   await app.register(templatePreviewRoutes, { store: templateStore, registry })
   await app.register(systemConfigRoutes, { store: createSettingsStore({ pool, env }) })
+  await app.register(callbackSecretRoutes, { store: createCallbackSecretStore({ pool, cipher }) })
   await app.register(auditLogRoutes, { db })
   const clients = createClientStore(pool)
   await app.register(clientRoutes, { store: clients })
@@ -146,13 +210,17 @@ export async function buildApp(env: Env, logger: Logger) {
   const { opsUser, opsPassword } = env
   if (opsUser && opsPassword)
     await app.register(bullBoardPlugin, { queues, registry, user: opsUser, password: opsPassword })
-  await app.register(operationRoutes, {
-    metrics,
-    metricsToken: env.metricsToken,
-    ready: async () => void (await Promise.all([pool.query('SELECT 1'), redis.ping()])),
+  const ready = async () => void (await Promise.all([pool.query('SELECT 1'), redis.ping()]))
+  await app.register(operationRoutes, { metrics, metricsToken: env.metricsToken, ready })
+  const rpc = await buildRpcServer({ env, logger, acceptor, clientRoles, clients, settings, ready })
+  app.addHook('preClose', async () => {
+    stopping.abort()
+    streams.close()
+    await rpc.close()
   })
-  app.addHook('preClose', async () => stopping.abort())
   app.addHook('onClose', async () => {
+    stopHearing()
+    feed.close()
     await acceptor.close()
     await changes.close()
     await Promise.all([
@@ -164,5 +232,5 @@ export async function buildApp(env: Env, logger: Logger) {
     ])
     redis.disconnect()
   })
-  return { app, pool }
+  return { app, rpc, pool }
 }

@@ -12,7 +12,7 @@ async function start(): Promise<void> {
   const env = readEnv()
   requireJwtKey(env)
   const logger = createLogger('message-center-api', env.logLevel)
-  const { app, pool } = await buildApp(env, logger)
+  const { app, rpc, pool } = await buildApp(env, logger)
   // Before the waiting: a process that is told to stop while it waits stops as well.
   closeWithGrace({ delay: SHUTDOWN_LIMIT_MS, logger }, async ({ err, signal }) => {
     if (err) logger.fatal({ err }, 'uncaught')
@@ -22,6 +22,7 @@ async function start(): Promise<void> {
     logger.info('api stopped')
   })
   await awaitDatabase(pool, logger, stopping.signal)
+  if (env.rpcPort !== undefined) await rpc.listen({ host: env.host, port: env.rpcPort })
   await app.listen({ host: env.host, port: env.port })
 }
 

@@ -27,7 +27,7 @@ const CONFIG = {
 }
 
 /** What changes by itself is nobody's change. */
-function whatIsSet({ quota: _, ...config }: ChannelConfig) {
+function whatIsSet({ quota: _, circuit: __, ...config }: ChannelConfig) {
   return config
 }
 

@@ -105,7 +105,8 @@ test('every queue is there under a name for people, those of added channels too'
     ['channel.LOCAL', '2 Channel LOCAL (站内信 (in-app inbox))'],
     ['channel.PIGEON', '2 Channel PIGEON (信鸽)'],
     ['results', '3 Results'],
-    ['scheduled', '4 Scheduled'],
+    ['callbacks', '4 Callbacks'],
+    ['scheduled', '5 Scheduled'],
   ])
 })
 

@@ -54,7 +54,8 @@ test('a client gets a token for its secret; the token does what its roles may, i
 })
 
 test('the secret is shown once and stored as a hash', async () => {
-  const { clientSecret, ...client } = await newClient()
+  const { clientSecret, rpcToken, ...client } = await newClient()
+  expect(rpcToken).toBe(`${client.clientId}.${clientSecret}`)
   expect(clientSecret).toMatch(/^mcs_[A-Za-z0-9_-]{43}$/)
   expect((await admin()('GET', `/api/clients/${client.id}`)).body).toEqual(client)
   const [tables] = await api.pool.query<RowDataPacket[]>('SHOW TABLES')

@@ -10,6 +10,8 @@ import { buildApp } from '../src/app.ts'
 /** An API of this process, listening on a free port, with a database of its own. */
 export interface RunningApi {
   url: string
+  /** Of its RPC port. */
+  rpcUrl: string
   /** Its connections to its database, for what the API does not show. */
   pool: Pool
   environment: TestEnvironment
@@ -30,10 +32,12 @@ export async function startApiHere(
   const env = readEnv(environment.variables)
   const logFile = openSync(join(environment.logFolder, 'api.log'), 'a')
   const log = { write: (line: string) => writeSync(logFile, line) }
-  const { app, pool } = await buildApp(env, createLogger('api-test', env.logLevel, log))
+  const { app, rpc, pool } = await buildApp(env, createLogger('api-test', env.logLevel, log))
+  const rpcUrl = await rpc.listen({ host: '127.0.0.1', port: 0 })
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   return {
     url,
+    rpcUrl,
     pool,
     environment,
     caller: (claims) => createApiCaller(url, environment.token(claims)),

@@ -1,5 +1,10 @@
+import { createAddressRules } from '@message-center/core/callbacks/address-rules.ts'
+import { createCallbackClient } from '@message-center/core/callbacks/callback-client.ts'
+import { createSigningSecrets } from '@message-center/core/callbacks/signing-secrets.ts'
 import { createProviderFetch } from '@message-center/core/channels/http.ts'
 import { loadChannels } from '@message-center/core/channels/load-channels.ts'
+import { circuitKey, createCircuitStore } from '@message-center/core/circuits/circuit-store.ts'
+import { createCircuits } from '@message-center/core/circuits/circuits.ts'
 import { createCandidateSource } from '@message-center/core/configs/candidates.ts'
 import { followLogLevel } from '@message-center/core/configs/follow-log-level.ts'
 import { createSettingsSource } from '@message-center/core/configs/settings-source.ts'
@@ -10,7 +15,13 @@ import { connectDatabase, createDatabasePool } from '@message-center/core/databa
 import type { FinishedMessage } from '@message-center/core/messages/message-status.ts'
 import type { MessageHandler } from '@message-center/core/pipeline/message-handler.ts'
 import { warnOfUnfitRedis } from '@message-center/core/queues/check-redis.ts'
-import { channelQueue, PIPELINE_QUEUE, RESULT_QUEUE, SCHEDULED_QUEUE } from '@message-center/core/queues/names.ts'
+import {
+  CALLBACK_QUEUE,
+  channelQueue,
+  PIPELINE_QUEUE,
+  RESULT_QUEUE,
+  SCHEDULED_QUEUE,
+} from '@message-center/core/queues/names.ts'
 import { createQueues } from '@message-center/core/queues/queues.ts'
 import { createFailFastRedis } from '@message-center/core/queues/redis.ts'
 import { createConfigLimits } from '@message-center/core/quota/config-limits.ts'
@@ -26,6 +37,10 @@ import { createMetrics } from '@message-center/core/telemetry/metrics.ts'
 import { registerQueueMetrics } from '@message-center/core/telemetry/queue-metrics.ts'
 import { createUpkeepMetrics } from '@message-center/core/telemetry/upkeep-metrics.ts'
 import { createWorkerFactory } from './bull-worker.ts'
+import { createCallbackEnqueuer } from './callbacks/callback-enqueuer.ts'
+import { createCallbackSlots } from './callbacks/callback-slots.ts'
+import { startCallbackWorker } from './callbacks/callback-worker.ts'
+import { createCallbackWriter } from './callbacks/callback-writer.ts'
 import { startChannelWorker } from './delivery/channel-worker.ts'
 import { createResultChecks, startResultWorker } from './delivery/check-result.ts'
 import { createTaskWriter } from './delivery/task-writer.ts'
@@ -57,7 +72,13 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
   redis.on('error', warn('redis'))
   warnOfUnfitRedis(redis, logger)
   const cipher = createCipher(env.encryptionKeys)
-  const registry = await loadChannels(env, { pool, redis, cipher, onTokenError: warn('access tokens') })
+  const registry = await loadChannels(env, {
+    pool,
+    redis,
+    cipher,
+    onTokenError: warn('access tokens'),
+    onWakeUpError: warn('open inbox streams were not woken; they look by themselves'),
+  })
   const channelTypes = [...registry.keys()]
   const wanted = wantedQueues(env, channelTypes)
   const extensions = await loadHandlers(env)
@@ -90,15 +111,26 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
   const monthOf = createQuotaMonth(registry)
   const limitOf = createConfigLimits(pool, monthOf)
   exposeQuotas(metrics.registry, pool, monthOf, warn('monthly quotas cannot be read'))
-  const onFinished = (messages: FinishedMessage[]) => {
-    for (const { status } of messages) metrics.messagesFinished.inc({ status })
-  }
-  const writer = createTaskWriter({ pool, channelOrder, onFinished, onError: (error, what) => warn(what)(error) })
+  const circuits = createCircuits({
+    store: createCircuitStore({ redis, key: circuitKey(env) }),
+    onError: warn('circuits'),
+    onLook: (open) => {
+      for (const channel of channelTypes) metrics.circuitsOpen.set({ channel }, open.get(channel) ?? 0)
+    },
+  })
   const onEnqueueError = (error: unknown, count: number) => {
     metrics.enqueueFailures.inc(count)
     logger.warn({ err: error, count }, 'jobs could not be added; the reconciler will')
   }
-  const dispatch = createDispatcher({ pool, queues, settings, onEnqueueError })
+  const callbackJobs = createCallbackEnqueuer({ queues, onEnqueueError })
+  const onFinished = (messages: FinishedMessage[]) => {
+    for (const { status, callback } of messages) {
+      metrics.messagesFinished.inc({ status })
+      if (callback) callbackJobs.add(callback)
+    }
+  }
+  const writer = createTaskWriter({ pool, channelOrder, onFinished, onError: (error, what) => warn(what)(error) })
+  const dispatch = createDispatcher({ pool, queues, settings, onEnqueueError, onCallbackDue: callbackJobs.add })
   const handlers = orderHandlers([
     ...builtInHandlers({
       registry,
@@ -107,6 +139,7 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
       cipher,
       limiter,
       limitOf,
+      circuits,
       now: () => new Date(),
       dispatch,
       onStatus: (_context, { status }) => {
@@ -117,6 +150,11 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
   ])
   const run = createMessageRunner({ handlers, changes, configs, channelOrder: channelTypes, metrics, logger, dispatch })
   const providers = createProviderFetch({ timeoutMs: env.sendTimeoutMs })
+  const callbackClient = createCallbackClient({
+    timeoutMs: env.sendTimeoutMs,
+    mayReach: createAddressRules(env.callbackAllowCidrs),
+  })
+  const callbackWriter = createCallbackWriter(pool, warn('callback outcome'))
   const underWay = new Set<AbortController>()
   const factory = createWorkerFactory(env, logger)
   const { createWorker } = factory
@@ -134,6 +172,7 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
       cipher,
       limiter,
       limitOf,
+      circuits,
       writer,
       metrics,
       logger,
@@ -148,7 +187,31 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
   if (wanted.has(RESULT_QUEUE)) {
     const { fetch } = providers
     const { sendTimeoutMs } = env
-    startResultWorker(createWorker, { pool, registry, configs, cipher, fetch, sendTimeoutMs, underWay, logger })
+    startResultWorker(createWorker, {
+      pool,
+      registry,
+      configs,
+      cipher,
+      fetch,
+      sendTimeoutMs,
+      underWay,
+      logger,
+      metrics,
+    })
+  }
+  if (wanted.has(CALLBACK_QUEUE)) {
+    startCallbackWorker(env.channelConcurrency, createWorker, {
+      writer: callbackWriter,
+      client: callbackClient,
+      slots: createCallbackSlots(env.channelConcurrency),
+      secrets: createSigningSecrets(pool, changes),
+      cipher,
+      metrics,
+      logger,
+      sendTimeoutMs: env.sendTimeoutMs,
+      underWay,
+      now: () => Date.now(),
+    })
   }
   const upkeepMetrics = createUpkeepMetrics(metrics.registry)
   const recovery = { pool, redis, queues, configs, settings, metrics, channelOrder, onFinished }
@@ -185,11 +248,12 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
       }, SHUTDOWN_GRACE_MS)
       watchdog.stop()
       await scheduler?.stop()
+      circuits.stop()
       await factory.close()
       clearTimeout(abort)
-      await writer.drain()
-      await limiter.drain()
-      await Promise.all([queues.close(), changes.close(), providers.close(), pool.end()])
+      await Promise.all([writer.drain(), callbackWriter.drain()])
+      await Promise.all([limiter.drain(), callbackJobs.drain()])
+      await Promise.all([queues.close(), changes.close(), providers.close(), callbackClient.close(), pool.end()])
       redis.disconnect()
     },
   }
@@ -206,7 +270,7 @@ async function loadHandlers(env: Env): Promise<MessageHandler[]> {
 
 /** WORKER_QUEUES takes queue names; a channel type stands for its queue. */
 function wantedQueues(env: Env, channelTypes: readonly string[]): Set<string> {
-  const all = [PIPELINE_QUEUE, SCHEDULED_QUEUE, RESULT_QUEUE, ...channelTypes.map(channelQueue)]
+  const all = [PIPELINE_QUEUE, SCHEDULED_QUEUE, RESULT_QUEUE, CALLBACK_QUEUE, ...channelTypes.map(channelQueue)]
   if (env.workerQueues.length === 0) return new Set(all)
   const wanted = env.workerQueues.map((name) => (channelTypes.includes(name) ? channelQueue(name) : name))
   const unknown = wanted.find((name) => !all.includes(name))

@@ -2,12 +2,15 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { NewCallbackSecret } from '@message-center/core/contracts/callbacks.ts'
 import type { ChannelConfig } from '@message-center/core/contracts/channel-configs.ts'
 import type { NewClient } from '@message-center/core/contracts/clients.ts'
+import type { MessageDetail } from '@message-center/core/contracts/messages.ts'
 import type { ApiCaller } from '@message-center/devkit/testing/api-caller.ts'
 import { createConfig, createTemplate, finalMessage } from '@message-center/devkit/testing/demo-tenant.ts'
 import { redisTexts, type StoredText, tableTexts } from '@message-center/devkit/testing/stored-text.ts'
 import { startTestSystem, type TestSystem } from '@message-center/devkit/testing/test-system.ts'
+import { until } from '@message-center/devkit/testing/until.ts'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 
 /** Each secret that the system gets to know, by where it comes from. */
@@ -62,6 +65,7 @@ beforeAll(async () => {
       OPS_PASSWORD: s('opsPassword'),
       // Nobody answers there.
       WECHAT_WORK_BASE_URL: 'http://127.0.0.1:1',
+      CALLBACK_ALLOW_CIDRS: '127.0.0.1',
     },
   })
   call = system.caller()
@@ -171,6 +175,27 @@ async function sendMessages(): Promise<void> {
   }
 }
 
+/** Part of a callback's URL: stays with the message, which shows it, and goes nowhere else. */
+const URL_TOKEN = `callbackToken-${randomBytes(9).toString('hex')}`
+
+/** @returns the secrets that sign callbacks */
+async function callBack(): Promise<string[]> {
+  const make = async () => (await call<NewCallbackSecret>('POST', '/api/callback-secret')).body.secret
+  const secrets = [await make(), await make()]
+  await ask('GET', '/api/callback-secret')
+  // Nobody answers there.
+  const attributes = { callbackUrl: `http://127.0.0.1:1/${URL_TOKEN}?key=${URL_TOKEN}` }
+  const message = { messageId: 'told', businessType: 'TALK', businessData: { text: 'fine' }, attributes }
+  expect((await call('POST', '/api/messages', message)).status).toBe(202)
+  await until('the callback to be tried', async () => {
+    const { body } = await call<MessageDetail>('GET', '/api/messages/told')
+    return body.callback?.lastResult === 'no answer: ECONNREFUSED'
+  })
+  const refused = { ...message, messageId: 'untold', attributes: { callbackUrl: `http://10.0.0.1/${URL_TOKEN}` } }
+  expect((await ask('POST', '/api/messages', refused)).status).toBe(400)
+  return secrets.map((secret) => secret.replace('whsec_', ''))
+}
+
 /** @returns the credentials that were used */
 async function logIn(): Promise<string[]> {
   const { body: client } = await call<NewClient>('POST', '/api/clients', { name: 'a', roles: ['sender'] })
@@ -199,7 +224,7 @@ test('no secret stands in any log line, table, Redis key or answer, whatever was
   await manage(configs)
   await sendMessages()
   await failInTheDatabase(configs[0] as ChannelConfig)
-  const credentials = await logIn()
+  const credentials = [...(await logIn()), ...(await callBack())]
   const logs = [...system.apis, ...system.workers].map(({ log }) => readFileSync(log ?? '', 'utf8')).join('\n')
   const places = {
     logs,
@@ -215,6 +240,9 @@ test('no secret stands in any log line, table, Redis key or answer, whatever was
   expect(places.tables).toContain('sent with ******')
   expect(places.redis).toContain('talk-9')
   expect(places.answers).toContain('cannot call ******')
+
+  expect(places.redis).toContain('"told"')
+  for (const place of [places.logs, places.redis, places.answers]) expect(place).not.toContain(URL_TOKEN)
 
   const { JWT_SECRET = '', CONFIG_ENCRYPTION_KEYS = '' } = system.variables
   const secrets = [

@@ -79,6 +79,8 @@ const MESSAGE: PipelineMessage = {
   expiresAt: null,
   acceptedAt: new Date(0),
   changeNumber: 0,
+  revision: 0,
+  rerunChannels: null,
 }
 
 /** Runs a message with one channel through a handler, as the pipeline does behind `template-render`. */

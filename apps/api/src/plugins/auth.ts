@@ -7,17 +7,34 @@ import type { Env } from '@message-center/core/settings/env.ts'
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { tokenKeys } from './token-keys.ts'
-import { type Claims, createVerifiedTokens, type VerifiedTokens } from './verified-tokens.ts'
+import { type Claims, createVerifiedTokens } from './verified-tokens.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** Roles of which a caller needs one, or `public`. Every route says which. */
     access?: readonly Role[] | 'public'
+    /** What a caller may show instead of a bearer token; undefined where the request shows none. */
+    pass?(request: FastifyRequest): Promise<Pass> | undefined
   }
   interface FastifyRequest {
     /** Who calls; set on every route that is not public. */
     caller: Caller
+    /** The verified claims of the token by which the call was let in. */
+    claims: Claims
   }
+  interface FastifyInstance {
+    /**
+     * The caller that verified claims stand for now, one that has one of the roles; for what outlasts a request.
+     * @throws AppError UNAUTHORIZED, FORBIDDEN
+     */
+    authorize(claims: Claims, access: readonly Role[]): Promise<Caller>
+  }
+}
+
+/** What a token's holder was given to let him in elsewhere, for less than the token could. */
+export interface Pass {
+  claims: Claims
+  caller: Caller
 }
 
 declare module '@fastify/jwt' {
@@ -34,12 +51,21 @@ export const CLIENT_CLAIM = 'apiClient'
 const CLOCK_TOLERANCE_MS = 30_000
 const BEARER = /^Bearer (\S+)$/i
 
+export interface AuthOptions {
+  env: Env
+  clientRoles: ClientRoles
+  /** Where a request has its token; the `Authorization` header without it. */
+  tokenOf?: (request: FastifyRequest) => string | undefined
+  /** The claims of a token that is no JWT; undefined where it may be one. @throws AppError UNAUTHORIZED */
+  claimsOfOther?: (token: string) => Promise<Claims> | undefined
+}
+
 /**
  * Verifies the bearer token and the role before a body is even read: who may not call learns nothing from validation.
  * The algorithm is pinned to the kind of key, so that neither `none` nor a public key used as an HS256 secret passes.
  */
 export const authPlugin = fp(
-  async (app: FastifyInstance, { env, clientRoles }: { env: Env; clientRoles: ClientRoles }) => {
+  async (app: FastifyInstance, { env, clientRoles, tokenOf = bearerToken, claimsOfOther }: AuthOptions) => {
     const keys = tokenKeys(env, (err) => app.log.warn({ err }, "the token issuer's keys could not be refreshed"))
     app.addHook('onClose', async () => keys.close())
     await app.register(fastifyJwt, {
@@ -49,6 +75,7 @@ export const authPlugin = fp(
       verify: {
         algorithms: keys.algorithms,
         clockTolerance: CLOCK_TOLERANCE_MS,
+        extractToken: tokenOf,
         // A claim that is only compared where it is present would let a token without it pass.
         requiredClaims: ['exp', 'tenantId', ...(env.jwtIssuer ? ['iss'] : []), ...(env.jwtAudience ? ['aud'] : [])],
         ...(env.jwtIssuer ? { allowedIss: env.jwtIssuer } : {}),
@@ -56,16 +83,32 @@ export const authPlugin = fp(
       },
     })
     app.decorateRequest('caller')
+    app.decorateRequest('claims')
+    app.decorate('authorize', async (claims: Claims, access: readonly Role[]) => {
+      if (expiryOf(claims) <= Date.now()) throw new AppError('UNAUTHORIZED', 'the token has expired')
+      const caller = await callerOf(claims, clientRoles)
+      if (access.some((role) => caller.roles.includes(role))) return caller
+      throw new AppError('FORBIDDEN', `this call needs one of the roles ${access.join(', ')}`)
+    })
     requireAccessRules(app)
     const verified = createVerifiedTokens()
+    const verify = async (request: FastifyRequest): Promise<Claims> => {
+      const token = tokenOf(request)
+      if (token === undefined) throw new AppError('UNAUTHORIZED', 'a bearer token is required')
+      const known = verified.get(token)
+      if (known) return known
+      const claims = (await claimsOfOther?.(token)) ?? (await verifyJwt(request))
+      verified.add(token, claims, expiryOf(claims))
+      return claims
+    }
     app.addHook('onRequest', async (request) => {
-      const { access } = request.routeOptions.config
+      const { access, pass: passOf } = request.routeOptions.config
       // A path that does not exist has no rule; the 404 comes from the not-found handler.
       if (access === 'public' || access === undefined) return
-      request.caller = await callerOf(await verify(request, verified), clientRoles)
-      if (!access.some((role) => request.caller.roles.includes(role))) {
-        throw new AppError('FORBIDDEN', `this call needs one of the roles ${access.join(', ')}`)
-      }
+      const pass = await passOf?.(request)
+      request.claims = pass?.claims ?? (await verify(request))
+      const caller = await app.authorize(request.claims, access)
+      request.caller = pass?.caller ?? caller
     })
   },
   { name: 'auth' },
@@ -81,12 +124,17 @@ function requireAccessRules(app: FastifyInstance): void {
   })
 }
 
+/** When a token ends, epoch ms; one of another kind than a JWT may have no end. */
+export function expiryOf({ exp }: Claims): number {
+  return exp === undefined ? Number.POSITIVE_INFINITY : Number(exp) * 1000
+}
+
+function bearerToken({ headers }: FastifyRequest): string | undefined {
+  return BEARER.exec(headers.authorization ?? '')?.[1]
+}
+
 /** @throws AppError UNAUTHORIZED, or UNAVAILABLE where the key cannot be had */
-async function verify(request: FastifyRequest, verified: VerifiedTokens): Promise<Claims> {
-  const [, token] = BEARER.exec(request.headers.authorization ?? '') ?? []
-  if (token === undefined) throw new AppError('UNAUTHORIZED', 'a bearer token is required')
-  const known = verified.get(token)
-  if (known) return known
+async function verifyJwt(request: FastifyRequest): Promise<Claims> {
   let claims: Claims
   try {
     claims = await request.jwtVerify<Claims>()
@@ -94,9 +142,7 @@ async function verify(request: FastifyRequest, verified: VerifiedTokens): Promis
     if (error instanceof AppError && error.code === 'UNAVAILABLE') throw error
     throw new AppError('UNAUTHORIZED', 'a valid bearer token is required', {}, { cause: error })
   }
-  const expiresAt = Number(claims.exp) * 1000
-  if (expiresAt <= Date.now()) throw new AppError('UNAUTHORIZED', 'the token has expired')
-  verified.add(token, claims, expiresAt)
+  if (expiryOf(claims) <= Date.now()) throw new AppError('UNAUTHORIZED', 'the token has expired')
   return claims
 }
 

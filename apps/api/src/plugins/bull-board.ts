@@ -76,7 +76,12 @@ function boardQueues({ queues, registry }: BullBoardOptions): BullMQAdapter[] {
       displayName: '3 Results',
       description: 'Asks providers that deliver later than they answer what became of a message',
     },
-    { queue: queues.scheduled, displayName: '4 Scheduled', description: 'Recovery and clean-up, by the clock' },
+    {
+      queue: queues.callbacks,
+      displayName: '4 Callbacks',
+      description: 'One job per final status that a callbackUrl is told of',
+    },
+    { queue: queues.scheduled, displayName: '5 Scheduled', description: 'Recovery and clean-up, by the clock' },
   ]
   return all.map(({ queue, ...names }) => new BullMQAdapter(queue, names))
 }

@@ -1,7 +1,10 @@
+import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 
 const EVERY_MS = 50
+/** A connection that has sent nothing so long after the order to stop was opened in advance, as browsers do. */
+const SILENCE_MS = 500
 /** Whoever is connected for so long after the order to stop is cut off: the process has 10 s in all. */
 const PATIENCE_MS = 8_000
 
@@ -12,15 +15,24 @@ const PATIENCE_MS = 8_000
 export const drainPlugin = fp(
   async (app: FastifyInstance) => {
     let closing = false
+    // Node does not count them as idle before their first request.
+    const silent = new Set<Socket>()
+    app.server.on('connection', (socket) => {
+      silent.add(socket)
+      socket.once('close', () => silent.delete(socket))
+    })
+    app.server.on('request', ({ socket }) => silent.delete(socket))
     app.addHook('onSend', async (_request, reply) => {
       if (closing) reply.header('connection', 'close')
     })
     app.addHook('preClose', async () => {
       closing = true
-      const cutOff = Date.now() + PATIENCE_MS
+      const since = Date.now()
       const timer = setInterval(() => {
-        if (Date.now() < cutOff) app.server.closeIdleConnections()
+        const elapsed = Date.now() - since
+        if (elapsed < PATIENCE_MS) app.server.closeIdleConnections()
         else app.server.closeAllConnections()
+        if (elapsed > SILENCE_MS) for (const socket of silent) if (socket.bytesRead === 0) socket.destroy()
       }, EVERY_MS)
       app.server.once('close', () => clearInterval(timer))
     })

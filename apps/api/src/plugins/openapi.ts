@@ -4,6 +4,7 @@ import type { ChannelRegistry } from '@message-center/core/channels/registry.ts'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { shareAnswerSchemas } from './openapi-answer-schemas.ts'
+import { CALLBACK_WEBHOOKS } from './openapi-callbacks.ts'
 import { type ApiDocument, documentChannelConfigs } from './openapi-channel-configs.ts'
 import { protectPages } from './security-headers.ts'
 
@@ -13,7 +14,7 @@ const DESCRIPTION = `Sends the messages of business systems to DingTalk, WeCom a
 The examples work as they are for the demo tenant.
 
 - A token says tenant and roles: \`sender\` sends and reads messages, \`viewer\` reads, \`operator\` also writes templates and repeats
-  or cancels messages, \`admin\` may do all of that and configure, \`platform\` also acts for other tenants (\`tenantId\`).
+  or cancels messages, \`admin\` may do all of that and configure, \`platform\` also acts for other tenants (\`tenantId\`), \`inbox\` reads its own inbox.
 - Errors have one shape, with a code, a text for people, the fields at fault in \`details\`, and the \`requestId\` to look for in the logs.
 - 64-bit ids are strings of digits. Times are ISO 8601 in UTC. Lists are pages.
 - What can be changed has an \`ETag\`: send it as \`If-Match\`, and nobody's change is overwritten unseen (412).`
@@ -35,14 +36,23 @@ export const openapiPlugin = fp(
         components: {
           securitySchemes: {
             bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: TOKEN_DESCRIPTION },
+            ticket: {
+              type: 'apiKey',
+              in: 'query',
+              name: 'ticket',
+              description: 'From `POST /api/inbox/ticket`, for a browser that opens a stream',
+            },
           },
         },
         security: [{ bearer: [] }],
+        webhooks: CALLBACK_WEBHOOKS,
         tags: [
           { name: 'messages', description: 'Send and look up' },
           { name: 'channel-configs', description: 'How a tenant or a store reaches a channel' },
           { name: 'templates', description: 'What a message says on a channel' },
+          { name: 'inbox', description: 'What the LOCAL channel delivered, for its readers' },
           { name: 'system-configs', description: 'Dynamic settings' },
+          { name: 'callbacks', description: 'Be told of final statuses: what signs the requests to `callbackUrl`' },
           { name: 'audit-logs', description: 'Who changed what' },
           { name: 'clients', description: 'Programs that call this API, and their tokens' },
           { name: 'operations', description: 'Health and metrics' },

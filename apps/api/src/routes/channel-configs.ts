@@ -1,10 +1,13 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { CircuitAnswers } from '@message-center/core/circuits/circuit-answers.ts'
 import type { ChannelConfigStore } from '@message-center/core/configs/channel-config-store.ts'
+import type { Tagged } from '@message-center/core/configs/etag.ts'
 import {
   ChannelConfig,
   ChannelConfigInput,
   ConfigTest,
   ConfigTestInput,
+  type StoredChannelConfig,
 } from '@message-center/core/contracts/channel-configs.ts'
 import { IdText } from '@message-center/core/contracts/ids.ts'
 import { ChannelType } from '@message-center/core/contracts/messages.ts'
@@ -46,10 +49,19 @@ export type ConfigTester = (
 /** How a tenant, or one store of it, reaches a channel. */
 export const channelConfigRoutes: FastifyPluginAsyncTypebox<{
   store: ChannelConfigStore
+  circuits: CircuitAnswers
   test: ConfigTester
   /** Longest that a test may take, milliseconds. */
   testLimitMs: number
-}> = async (app, { store, test, testLimitMs }) => {
+}> = async (app, { store, circuits, test, testLimitMs }) => {
+  const withCircuits = async (configs: StoredChannelConfig[]): Promise<ChannelConfig[]> => {
+    const states = await circuits.of(configs.map(({ id }) => id))
+    return configs.map((config, index) => ({ ...config, circuit: states[index] ?? { state: 'UNKNOWN' } }))
+  }
+  const withCircuit = async ({ object, etag }: Tagged<StoredChannelConfig>): Promise<Tagged<ChannelConfig>> => {
+    const [circuit = { state: 'UNKNOWN' }] = await circuits.of([object.id])
+    return { object: { ...object, circuit }, etag }
+  }
   app.addHook('preValidation', ownTenantOnly)
   app.post('/api/channel-configs', {
     config: { access: ['admin'] },
@@ -63,7 +75,7 @@ export const channelConfigRoutes: FastifyPluginAsyncTypebox<{
     },
     async handler(request, reply) {
       const call = { tenantId: actingTenant(request, request.body.tenantId), actor: actorOf(request) }
-      return reply.code(201).send(tagAnswer(reply, await store.create(call, request.body)))
+      return reply.code(201).send(tagAnswer(reply, await withCircuit(await store.create(call, request.body))))
     },
   })
   app.get('/api/channel-configs', {
@@ -75,7 +87,10 @@ export const channelConfigRoutes: FastifyPluginAsyncTypebox<{
       querystring: Filters,
       response: answers({ 200: PageOf(ChannelConfig) }, 400),
     },
-    handler: (request) => store.list(actingTenant(request, request.query.tenantId), request.query),
+    async handler(request) {
+      const page = await store.list(actingTenant(request, request.query.tenantId), request.query)
+      return { ...page, items: await withCircuits(page.items) }
+    },
   })
   app.get('/api/channel-configs/:id', {
     config: { access: ['admin'] },
@@ -88,7 +103,10 @@ export const channelConfigRoutes: FastifyPluginAsyncTypebox<{
       response: answers({ 200: withEtag(ChannelConfig) }, 400, 404),
     },
     handler: async (request, reply) =>
-      tagAnswer(reply, await store.get(actingTenant(request, request.query.tenantId), request.params.id)),
+      tagAnswer(
+        reply,
+        await withCircuit(await store.get(actingTenant(request, request.query.tenantId), request.params.id)),
+      ),
   })
   app.put('/api/channel-configs/:id', {
     config: { access: ['admin'] },
@@ -106,7 +124,10 @@ export const channelConfigRoutes: FastifyPluginAsyncTypebox<{
     async handler(request, reply) {
       const { body, query, params, headers } = request
       const call = { tenantId: actingTenant(request, body.tenantId ?? query.tenantId), actor: actorOf(request) }
-      return tagAnswer(reply, await store.replace({ ...call, ifMatch: headers['if-match'] }, params.id, body))
+      const replaced = await store.replace({ ...call, ifMatch: headers['if-match'] }, params.id, body)
+      // What was wrong may be right now: the next message tries it.
+      await circuits.forget(params.id)
+      return tagAnswer(reply, await withCircuit(replaced))
     },
   })
   app.delete('/api/channel-configs/:id', {
@@ -123,6 +144,7 @@ export const channelConfigRoutes: FastifyPluginAsyncTypebox<{
     async handler(request) {
       const call = { tenantId: actingTenant(request, request.query.tenantId), actor: actorOf(request) }
       await store.remove({ ...call, ifMatch: request.headers['if-match'] }, request.params.id)
+      await circuits.forget(request.params.id)
       return true as const
     },
   })

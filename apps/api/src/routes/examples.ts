@@ -33,6 +33,24 @@ export const MESSAGE_EXAMPLES = {
 
 export const BATCH_EXAMPLES = [[ORDER_CREATED, ORDER_CREATED]]
 
+/** All that failed; task ids are made by the system. */
+export const RETRY_EXAMPLES = { 'all that failed': {} }
+
+export const REDRIVE_EXAMPLES = {
+  'after an outage of DingTalk: how much is it?': {
+    errorCode: 'CHANNEL_ERROR',
+    channelType: 'DINGTALK',
+    createdFrom: '2026-11-23T00:00:00Z',
+    dryRun: true,
+  },
+  'after the repair of a template': {
+    status: 'FAILED',
+    businessType: 'ORDER_CREATED',
+    errorCode: 'TEMPLATE_NOT_FOUND',
+    limit: 100,
+  },
+}
+
 export const CHANNEL_CONFIG_EXAMPLES = {
   'DingTalk robot, its limit smoothed': {
     channelType: 'DINGTALK',
@@ -140,7 +158,11 @@ export const TEMPLATE_PREVIEW_EXAMPLES = {
 
 export const SETTING_EXAMPLES = [{ value: 5 }]
 
+export const TICKET_EXAMPLES = [{ userId: 'zhangsan' }]
+
 export const CLIENT_EXAMPLES = [{ name: 'order-service', roles: ['sender'] }]
 
 /** The one example that has to be filled in: what `POST /api/clients` answered. */
 export const LOG_IN_EXAMPLES = [{ clientId: 'mc_…', clientSecret: 'mcs_…' }]
+
+export const CALLBACK_SECRET_EXAMPLES = [{}]

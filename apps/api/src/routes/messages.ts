@@ -3,14 +3,12 @@ import { AppError } from '@message-center/core/contracts/errors.ts'
 import {
   BatchSendResult,
   MAX_BATCH,
-  MESSAGE_ID_PATTERN,
   MessageDetail,
   MessageFilters,
   MessageInput,
   MessageSummary,
   MessageTrace,
   SendResult,
-  type SendResult as SendResultType,
 } from '@message-center/core/contracts/messages.ts'
 import { PageOf } from '@message-center/core/contracts/pages.ts'
 import type { Acceptor } from '@message-center/core/messages/accept.ts'
@@ -18,20 +16,17 @@ import { findMessage, findTrace, listMessages } from '@message-center/core/messa
 import type { FastifyRequest } from 'fastify'
 import type { Pool } from 'mysql2/promise'
 import { Type } from 'typebox'
-import { toAppError } from '../plugins/errors.ts'
+import { acceptBatch } from '../send-message.ts'
 import { answers } from './answers.ts'
 import { BATCH_EXAMPLES, MESSAGE_EXAMPLES, withExamples } from './examples.ts'
 import { readBatchBody, readMessageBody } from './message-body.ts'
+import { MessageParams, messageIdOf } from './message-params.ts'
 import { actingTenant, refuseOtherTenant, TenantQuery } from './tenant.ts'
 
 const BODY_LIMIT = 256 * 1024
 const BATCH_URL = '/api/messages/batch'
 const BATCH_BODY_LIMIT = 16 * 1024 * 1024
 
-const MESSAGE_ID = new RegExp(MESSAGE_ID_PATTERN)
-const MessageParams = Type.Object({
-  messageId: Type.String({ description: 'As answered by the POST', examples: ['demo-1'] }),
-})
 const OneTenant = Type.Object(TenantQuery, { additionalProperties: false })
 
 /** Sending and looking up. A body's own checks are the acceptor's, the same for REST, batch and RPC. */
@@ -80,16 +75,7 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ acceptor: Acceptor; pool
       response: answers({ 202: BatchSendResult }, 400, 413, 415, 429),
     },
     async handler(request, reply) {
-      const bodies: unknown = request.body
-      if (!Array.isArray(bodies) || bodies.length < 1 || bodies.length > MAX_BATCH) {
-        throw new AppError('VALIDATION_FAILED', `the body must be an array of 1 to ${MAX_BATCH} messages`)
-      }
-      const results = await Promise.all(bodies.map((body) => acceptOne(acceptor, body, request)))
-      refuseIfUnavailable(results)
-      const successCount = results.filter(({ success }) => success).length
-      return reply
-        .code(202)
-        .send({ totalCount: results.length, successCount, failedCount: results.length - successCount, results })
+      return reply.code(202).send(await acceptBatch(acceptor, request.body, request.caller, request.log))
     },
   })
 
@@ -134,29 +120,6 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ acceptor: Acceptor; pool
 }
 
 /**
- * An entry of a batch fails alone, with the same code and text as a single message would.
- * @param body an AppError where the entry could not even be read
- */
-async function acceptOne(acceptor: Acceptor, body: unknown, request: FastifyRequest): Promise<SendResultType> {
-  try {
-    if (body instanceof AppError) throw body
-    const { messageId } = await acceptor.accept(body, request.caller)
-    return { success: true, messageId }
-  } catch (error) {
-    const { code, message, messageId } = toAppError(error)
-    if (code === 'INTERNAL') request.log.error({ err: error }, 'a message of a batch failed')
-    return { success: false, messageId, errorCode: code, errorMessage: message }
-  }
-}
-
-/** Where the database is away nothing of the batch was taken: one answer that says when to come again. */
-function refuseIfUnavailable(results: SendResultType[]): void {
-  const unavailable = results.find(({ errorCode }) => errorCode === 'UNAVAILABLE')
-  if (!unavailable || results.some(({ success }) => success)) return
-  throw new AppError('UNAVAILABLE', 'the messages could not be stored just now; send them again')
-}
-
-/**
  * @param find looks the message up for a tenant
  * @throws AppError NOT_FOUND
  */
@@ -164,10 +127,9 @@ async function found<T>(
   request: FastifyRequest<{ Params: { messageId: string }; Querystring: { tenantId?: string } }>,
   find: (tenantId: string, messageId: string) => Promise<T | undefined>,
 ): Promise<T> {
-  const { messageId } = request.params
   const tenantId = actingTenant(request, request.query.tenantId)
-  // What is no id is not asked for: MySQL would ignore blanks at its end and refuse to compare other alphabets.
-  const object = MESSAGE_ID.test(messageId) ? await find(tenantId, messageId) : undefined
+  const messageId = messageIdOf(request.params)
+  const object = await find(tenantId, messageId)
   if (object === undefined) throw new AppError('NOT_FOUND', `there is no message ${messageId}`, { messageId })
   return object
 }

@@ -1,8 +1,8 @@
 import type { LimitedConfig } from '@message-center/core/configs/candidates.ts'
 import { findWaitingTasks } from '@message-center/core/messages/waiting-tasks.ts'
 import type { RateLimiter } from '@message-center/core/rate-limit/rate-limiter.ts'
+import { messageOf } from '@message-center/core/rate-limit/reservation-key.ts'
 import type { Pool } from 'mysql2/promise'
-import { messageOf } from './reservation.ts'
 import type { TaskWriter } from './task-writer.ts'
 import type { JobWaker } from './wake-jobs.ts'
 

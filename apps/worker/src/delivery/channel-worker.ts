@@ -2,6 +2,7 @@ import type { ChannelJob } from '@message-center/core/queues/jobs.ts'
 import { channelQueue } from '@message-center/core/queues/names.ts'
 import type { Logger } from '@message-center/core/telemetry/logger.ts'
 import { DelayedError, type Job, UnrecoverableError } from 'bullmq'
+import { startIsolatedWorker } from '../bulkhead/isolated-worker.ts'
 import type { WorkerFactory } from '../bull-worker.ts'
 import { deliver } from './deliver.ts'
 import type { DeliveryDependencies, Verdict } from './verdict.ts'
@@ -9,14 +10,25 @@ import type { DeliveryDependencies, Verdict } from './verdict.ts'
 /** After a fault of the system the same attempt comes again. */
 const FAULT_DELAY_MS = 2_000
 
-/** The consumer of one channel's queue: own concurrency, own retries; what happens here touches no other channel. */
+/**
+ * The consumer of one channel's queue: own concurrency, own retries; what happens here touches no other channel. A config
+ * whose provider is slow leaves slots to the others.
+ */
 export function startChannelWorker(
   channelType: string,
   concurrency: number,
   createWorker: WorkerFactory,
   deps: DeliveryDependencies & { logger: Logger },
 ) {
-  return createWorker<ChannelJob>(channelQueue(channelType), concurrency, async (job, token) => {
+  const queue = {
+    name: channelQueue(channelType),
+    slots: concurrency,
+    holderOf: ({ tenantId, configId, expiresAt = Number.POSITIVE_INFINITY }: ChannelJob) =>
+      expiresAt > deps.now() ? { tenantId, key: configId } : null,
+    lookAtBy: ({ expiresAt }: ChannelJob) => expiresAt,
+    onSetAside: (count: number) => deps.metrics.jobsSetAside.set({ queue: channelQueue(channelType) }, count),
+  }
+  return startIsolatedWorker<ChannelJob>(createWorker, queue, async (job, token) => {
     const log = { messageId: job.data.messageId, tenantId: job.data.tenantId, channel: channelType }
     let verdict: Verdict
     try {
@@ -31,7 +43,8 @@ export function startChannelWorker(
   })
 }
 
-async function follow(job: Job<ChannelJob>, token: string | undefined, verdict: Verdict): Promise<string> {
+/** Does to the job what the verdict on it says. */
+export async function follow(job: Job, token: string | undefined, verdict: Verdict): Promise<string> {
   switch (verdict.queue) {
     case 'complete':
       return verdict.note

@@ -5,6 +5,7 @@ import type { ChannelJob } from '@message-center/core/queues/jobs.ts'
 import { RESULT_QUEUE } from '@message-center/core/queues/names.ts'
 import { type Queue, UnrecoverableError } from 'bullmq'
 import type { Pool } from 'mysql2/promise'
+import { startIsolatedWorker } from '../bulkhead/isolated-worker.ts'
 import type { WorkerFactory } from '../bull-worker.ts'
 import { classify } from './outcome.ts'
 import type { DeliveryDependencies, ResultChecks } from './verdict.ts'
@@ -12,12 +13,12 @@ import type { DeliveryDependencies, ResultChecks } from './verdict.ts'
 export interface ResultDependencies
   extends Pick<
     DeliveryDependencies,
-    'registry' | 'configs' | 'cipher' | 'fetch' | 'sendTimeoutMs' | 'underWay' | 'logger'
+    'registry' | 'configs' | 'cipher' | 'fetch' | 'sendTimeoutMs' | 'underWay' | 'logger' | 'metrics'
   > {
   pool: Pool
 }
 
-const CONCURRENCY = 8
+const CONCURRENCY = 16
 /** A provider that does not know yet is asked after 15, 30, 60 and 120 s more. */
 const JOB_OPTIONS = {
   attempts: 5,
@@ -39,9 +40,18 @@ export function createResultChecks(queue: Queue, onError: (error: unknown) => vo
   }
 }
 
-/** The consumer side: a queue of its own, so that it takes neither slots nor rate from the sends (docs/adr/0008). */
+/**
+ * The consumer side: a queue of its own, so that it takes neither slots nor rate from the sends (docs/adr/0008). A provider
+ * that hangs leaves slots to the others here too.
+ */
 export function startResultWorker(createWorker: WorkerFactory, deps: ResultDependencies) {
-  return createWorker<ChannelJob>(RESULT_QUEUE, CONCURRENCY, (job) => checkResult(job.data, deps))
+  const queue = {
+    name: RESULT_QUEUE,
+    slots: CONCURRENCY,
+    holderOf: ({ tenantId, configId }: ChannelJob) => ({ tenantId, key: configId }),
+    onSetAside: (count: number) => deps.metrics.jobsSetAside.set({ queue: RESULT_QUEUE }, count),
+  }
+  return startIsolatedWorker<ChannelJob>(createWorker, queue, (job) => checkResult(job.data, deps))
 }
 
 async function checkResult(job: ChannelJob, deps: ResultDependencies): Promise<string> {

@@ -3,6 +3,7 @@ import { openSettings, secretsIn } from '@message-center/core/configs/channel-co
 import { describeWindow, nextOpening } from '@message-center/core/configs/time-window.ts'
 import { type Failure, resultMessage } from '@message-center/core/messages/outcome.ts'
 import type { ChannelJob } from '@message-center/core/queues/jobs.ts'
+import { reservationKey } from '@message-center/core/rate-limit/reservation-key.ts'
 import { send } from './attempt.ts'
 import { claimTask } from './claim.ts'
 import { lookAt } from './look.ts'
@@ -10,7 +11,6 @@ import { type Companion, gatherCompany } from './merge-company.ts'
 import { sendTogether } from './merge-send.ts'
 import { createProgress } from './progress.ts'
 import { type EndedAttempt, quotaUseOf, recordFailure, recordSuccess } from './record-attempt.ts'
-import { reservationKey } from './reservation.ts'
 import type { Sending } from './sending.ts'
 import { type DeliveryDependencies, record, type Verdict } from './verdict.ts'
 
@@ -46,7 +46,8 @@ export async function deliver(job: ChannelJob, deps: DeliveryDependencies): Prom
   if (!start.go && start.quotaUsed) return refuse(job, deps, outOfQuota(config))
   if (!start.go) return waitUntil(deps.now() + Math.max(1, start.slotAt - start.now), job, deps)
   const claim = await claimTask(job, deps)
-  const isDoubtful = 'token' in claim && claim.abandoned && config.unknownOutcomePolicy === 'FAIL'
+  const isDoubtful =
+    'token' in claim && claim.abandoned && (config.unknownOutcomePolicy === 'FAIL' || claim.task.cancelled)
   if ('verdict' in claim || isDoubtful) deps.limiter.giveBack(start)
   if ('verdict' in claim) return claim.verdict
   if (isDoubtful) return giveUp({ job, claim, start }, deps)
@@ -128,16 +129,17 @@ async function refuse(job: ChannelJob, deps: DeliveryDependencies, failure: Fail
   return { queue: 'fail', reason }
 }
 
-/** Somebody was sending and did not come back, and the config says not to risk a second one. */
+/** Somebody was sending and did not come back, and the config, or an operator who cancelled, says not to risk a second one. */
 async function giveUp(
   { job, claim, start }: Pick<Sending, 'job' | 'claim' | 'start'>,
   deps: DeliveryDependencies,
 ): Promise<Verdict> {
   const text = 'the sender stopped in the middle; whether the message arrived is not known'
-  const reason = resultMessage({ code: 'CHANNEL_ERROR', text })
+  const code = claim.task.cancelled ? 'CANCELLED' : 'CHANNEL_ERROR'
+  const reason = resultMessage({ code, text })
   await record(deps, job, claim.token, {
     status: 'FAILED',
-    errorCode: 'CHANNEL_ERROR',
+    errorCode: code,
     resultMessage: reason,
     // The send of the one that stopped; there is none now.
     ...quotaUseOf(start, { abandoned: false }),

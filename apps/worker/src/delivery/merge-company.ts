@@ -1,5 +1,6 @@
 import { findWaitingContents, type WaitingContent } from '@message-center/core/messages/waiting-tasks.ts'
 import type { ChannelJob } from '@message-center/core/queues/jobs.ts'
+import { messageOf, reservationKey } from '@message-center/core/rate-limit/reservation-key.ts'
 import { type ClaimedByUs, claimWaiting } from './claim.ts'
 import {
   fits,
@@ -10,7 +11,6 @@ import {
   type Part,
   takesMerged,
 } from './merge-content.ts'
-import { messageOf, reservationKey } from './reservation.ts'
 import type { Sending } from './sending.ts'
 import { mustGoAlone } from './task-log.ts'
 import type { DeliveryDependencies } from './verdict.ts'
@@ -34,8 +34,8 @@ const MAX_TOGETHER = 100
  */
 export async function gatherCompany(leader: Sending, deps: DeliveryDependencies): Promise<Companion[]> {
   const { adapter, settings, claim, start, job } = leader
-  const { messageType, progress, attempts } = claim.task
-  if (!isMergeable(messageType) || claim.abandoned || progress !== null || mustGoAlone(attempts)) return []
+  const { messageType, progress } = claim.task
+  if (!isMergeable(messageType) || claim.abandoned || progress !== null || mustGoAlone(claim.task)) return []
   if (!takesMerged(adapter, settings)) return []
   const line = await deps.limiter.peek(start.limit, MAX_TOGETHER + start.ahead)
   if (line.length === 0) return []
@@ -93,7 +93,7 @@ function choose(
 /** One that has expired is left to its own job, which says so. */
 function mayCome(task: WaitingContent, messageType: MergeableType, now: number): boolean {
   const expired = task.expiresAt !== null && task.expiresAt.getTime() <= now
-  return task.messageType === messageType && !expired && task.progress === null && !mustGoAlone(task.attempts)
+  return task.messageType === messageType && !expired && task.progress === null && !mustGoAlone(task)
 }
 
 /** What a task adds to the message. */

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import type { SendOutcome } from '@message-center/core/channels/adapter.ts'
+import type { ErrorClass } from '@message-center/core/channels/channel-error.ts'
 import { redact } from '@message-center/core/channels/redact.ts'
 import type { CandidateConfig } from '@message-center/core/configs/candidates.ts'
 import type { ClaimedTask } from '@message-center/core/messages/claim-tasks.ts'
@@ -42,7 +43,7 @@ export async function recordSuccess(
   deps: DeliveryDependencies,
 ): Promise<Verdict> {
   const { job, token, task, company } = attempt
-  observe(attempt, 'success', deps)
+  observe(attempt, 'SUCCESS', deps)
   // An adapter from outside may return anything, or nothing: the message was taken all the same.
   const { response, providerMessageId, detail, checkResultAfterMs }: Record<string, unknown> = { ...outcome }
   const told = typeof detail === 'string' && detail !== '' ? redact(detail, attempt.secrets) : undefined
@@ -75,7 +76,7 @@ export async function recordFailure(
   const classified = classify(thrown)
   const message = redact(classified.message, attempt.secrets)
   const error = { ...classified, message, code: redact(classified.code, attempt.secrets) }
-  observe(attempt, error.errorClass.toLowerCase(), deps)
+  observe(attempt, error.errorClass, deps)
   const { retryInitialDelayMs } = await deps.settings(job.tenantId)
   const split = attempt.company !== undefined && isRefusal(error)
   const decision = split
@@ -86,7 +87,7 @@ export async function recordFailure(
         retryCount: task.retryCount,
         maxRetry: task.maxRetry,
         initialDelayMs: config.retry.initialDelayMs ?? retryInitialDelayMs,
-        triedForMs: deps.now() - (firstAttemptAt(task.attempts) ?? startedAt),
+        triedForMs: deps.now() - (firstAttemptAt(task) ?? startedAt),
       })
   const attempts = withAttempt(task.attempts, {
     ...timesOf(attempt),
@@ -160,9 +161,15 @@ function withoutSecrets(text: string | null, { secrets }: EndedAttempt): string 
   return text === null ? null : redact(text, secrets)
 }
 
-function observe({ job, durationMs, company }: EndedAttempt, outcome: string, deps: DeliveryDependencies): void {
+/** One call is one observation, however many tasks it carried. */
+function observe(
+  { job, config, durationMs, company }: EndedAttempt,
+  outcome: ErrorClass | 'SUCCESS',
+  deps: DeliveryDependencies,
+): void {
   if (company && !company.leads) return
-  deps.metrics.providerRequest.observe({ channel: job.channelType, outcome }, durationMs / 1000)
+  deps.metrics.providerRequest.observe({ channel: job.channelType, outcome: outcome.toLowerCase() }, durationMs / 1000)
+  deps.circuits.note(config, outcome)
 }
 
 function timesOf({ startedAt, durationMs }: EndedAttempt) {

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { isDatabaseUnavailable } from '@message-center/core/database/unavailable.ts'
 import { createBatcher } from '@message-center/core/messages/batcher.ts'
 import {
@@ -14,6 +13,7 @@ import { type Postponement, postponeTasks } from '@message-center/core/messages/
 import { recordOutcomes, type TaskOutcome } from '@message-center/core/messages/record-outcomes.ts'
 import { saveProgress, type TaskProgress } from '@message-center/core/messages/save-progress.ts'
 import type { Pool } from 'mysql2/promise'
+import { persistently } from '../persistently.ts'
 
 /** An outcome with the message whose status may follow from it. */
 export type RecordedOutcome = TaskOutcome & { ref: MessageRef }
@@ -40,10 +40,9 @@ export interface TaskWriterDependencies {
 }
 
 const MAX_BATCH = 500
-/** An outcome that is known must not get lost because the database is away for a while: lost, it would be sent again. */
-const RECORD_RETRY_MS = 200
 
 export function createTaskWriter({ pool, channelOrder, onFinished, onError }: TaskWriterDependencies): TaskWriter {
+  const onUnavailable = (error: unknown) => onError(error, 'task outcome')
   const looks = createBatcher<TaskRef, TaskStanding | undefined>({
     maxItems: MAX_BATCH,
     flush: (tasks) => lookAtTasks(pool, tasks),
@@ -64,9 +63,10 @@ export function createTaskWriter({ pool, channelOrder, onFinished, onError }: Ta
     maxItems: MAX_BATCH,
     isolates: (error) => !isDatabaseUnavailable(error),
     async flush(batch) {
-      await persistently(() => recordOutcomes(pool, batch))
+      await persistently(() => recordOutcomes(pool, batch), onUnavailable)
       for (const { status, ref } of batch) {
-        if (status !== 'SUCCESS' && status !== 'FAILED') continue
+        // One that is to be tried again may be the last of a cancelled message: then it has ended.
+        if (status === 'PENDING') continue
         // What fails here is not lost: the reconciler finishes messages whose tasks are all final.
         finishing.add(ref).catch((error) => onError(error, 'message status'))
       }
@@ -84,22 +84,10 @@ export function createTaskWriter({ pool, channelOrder, onFinished, onError }: Ta
   const progress = createBatcher<TaskProgress, void>({
     maxItems: MAX_BATCH,
     async flush(batch) {
-      await persistently(() => saveProgress(pool, batch))
+      await persistently(() => saveProgress(pool, batch), onUnavailable)
       return batch.map(() => undefined)
     },
   })
-
-  async function persistently(write: () => Promise<void>): Promise<void> {
-    for (;;) {
-      try {
-        return await write()
-      } catch (error) {
-        if (!isDatabaseUnavailable(error)) throw error
-        onError(error, 'task outcome')
-        await delay(RECORD_RETRY_MS)
-      }
-    }
-  }
 
   return {
     look: (task) => looks.add(task),

@@ -1,4 +1,5 @@
 import type { ChannelRegistry } from '@message-center/core/channels/registry.ts'
+import type { Circuits } from '@message-center/core/circuits/circuits.ts'
 import type { CandidateSource } from '@message-center/core/configs/candidates.ts'
 import type { SettingsSource } from '@message-center/core/configs/settings-source.ts'
 import type { ConfigChanges } from '@message-center/core/configs/watch-changes.ts'
@@ -34,6 +35,7 @@ export interface DeliveryDependencies extends AttemptDependencies {
   cipher: Cipher
   limiter: RateLimiter
   limitOf: ConfigLimits
+  circuits: Pick<Circuits, 'note'>
   writer: TaskWriter
   metrics: Metrics
   wake: JobWaker

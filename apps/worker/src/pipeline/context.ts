@@ -3,6 +3,7 @@ import type { Candidates } from '@message-center/core/configs/candidates.ts'
 import { FAILURE_CODE_PATTERN, type TraceStep } from '@message-center/core/contracts/messages.ts'
 import type { DispatchResult } from '@message-center/core/messages/dispatch.ts'
 import type { PipelineMessage } from '@message-center/core/messages/load-messages.ts'
+import { channelsOf } from '@message-center/core/messages/message-channels.ts'
 import type { Failure } from '@message-center/core/messages/outcome.ts'
 import type { ChannelPlan, MessageContext } from '@message-center/core/pipeline/message-handler.ts'
 
@@ -41,11 +42,7 @@ export function createContext(
   channelOrder: readonly string[],
   logger: () => AdapterLogger,
 ): PipelineContext {
-  // What is asked for or configured but not loaded in this process is still a channel of the message: one that fails.
-  const types = new Set([...channelOrder, ...(message.targetChannels ?? candidates.keys())])
-  const wanted = (type: string) =>
-    message.targetChannels ? message.targetChannels.includes(type) : candidates.has(type)
-  const all = [...types].filter(wanted).map((channelType) => newChannel(channelType, candidates))
+  const all = channelsOf(message, candidates, channelOrder).map((channelType) => newChannel(channelType, candidates))
   let failure: Failure | null = null
   let newDrops: string[] = []
   const steps: TraceStep[] = []

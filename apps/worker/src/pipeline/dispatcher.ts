@@ -1,6 +1,7 @@
 import type { SettingsSource } from '@message-center/core/configs/settings-source.ts'
 import { isDatabaseUnavailable } from '@message-center/core/database/unavailable.ts'
 import { createBatcher } from '@message-center/core/messages/batcher.ts'
+import type { CallbackRef } from '@message-center/core/messages/becoming-final.ts'
 import { type DispatchResult, dispatchMessages, type PlannedMessage } from '@message-center/core/messages/dispatch.ts'
 import { type ChannelJob, channelJobOptions } from '@message-center/core/queues/jobs.ts'
 import type { NewJob, Queues } from '@message-center/core/queues/queues.ts'
@@ -13,6 +14,8 @@ export interface DispatcherDependencies {
   queues: Queues
   settings: SettingsSource
   onEnqueueError(error: unknown, tasks: number): void
+  /** Told of the callback of a message that failed on the way. */
+  onCallbackDue(callback: CallbackRef): void
 }
 
 type TaskJob = NewJob & { data: ChannelJob }
@@ -23,7 +26,8 @@ const MAX_BATCH = 200
  * Stores what the pipeline decided and puts the tasks on their queues: what arrives while one transaction runs shares the
  * next, and one call per channel adds its jobs.
  */
-export function createDispatcher({ pool, queues, settings, onEnqueueError }: DispatcherDependencies) {
+export function createDispatcher(deps: DispatcherDependencies) {
+  const { pool, queues, settings, onEnqueueError, onCallbackDue } = deps
   const batcher = createBatcher<PlannedMessage, DispatchResult>({
     maxItems: MAX_BATCH,
     isolates: (error) => !isDatabaseUnavailable(error),
@@ -50,9 +54,14 @@ export function createDispatcher({ pool, queues, settings, onEnqueueError }: Dis
       plannedMessage(context, (channel) => channel.config?.retry.max ?? defaults.retryMax),
     )
     context.dispatched = result
-    if (!result.dispatched) return
+    if (!result.dispatched) {
+      // Cancelled meanwhile, nothing of it will be sent; retried meanwhile, its next run reserves anew.
+      if (result.superseded) await Promise.all(context.allChannels.map((channel) => channel.releaseSlot?.()))
+      return
+    }
+    if (result.callback) onCallbackDue(result.callback)
     const now = Date.now()
-    const jobs = result.tasks.map((task): TaskJob => {
+    const jobs = result.tasks.map(({ generation, ...task }): TaskJob => {
       const channel = context.allChannels.find((candidate) => candidate.channelType === task.channelType)
       return {
         name: message.messageId,
@@ -67,7 +76,7 @@ export function createDispatcher({ pool, queues, settings, onEnqueueError }: Dis
         fair: { tenantId: message.tenantId, priority: message.priority },
         opts: channelJobOptions({
           taskId: task.taskId,
-          generation: 0,
+          generation,
           retries: channel?.config?.retry.max ?? defaults.retryMax,
           initialDelayMs: channel?.config?.retry.initialDelayMs ?? defaults.retryInitialDelayMs,
           delayMs: firstRunAt(channel?.notBefore ?? null, message.expiresAt) - now,

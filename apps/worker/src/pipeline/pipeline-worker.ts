@@ -1,5 +1,5 @@
 import { createBatcher } from '@message-center/core/messages/batcher.ts'
-import { loadMessages, type PipelineMessage } from '@message-center/core/messages/load-messages.ts'
+import { awaitsPipeline, loadMessages, type PipelineMessage } from '@message-center/core/messages/load-messages.ts'
 import type { MessageRef } from '@message-center/core/messages/message-ref.ts'
 import type { PipelineJob } from '@message-center/core/queues/jobs.ts'
 import { PIPELINE_QUEUE } from '@message-center/core/queues/names.ts'
@@ -10,7 +10,7 @@ const MAX_LOAD = 500
 
 /**
  * The consumer of accepted messages. A job carries what one group commit took of one tenant; its messages run side by
- * side. A fault of the system repeats the whole job: those that were dispatched meanwhile are no longer PENDING and rest.
+ * side. A fault of the system repeats the whole job: those that were dispatched meanwhile are no longer waiting and rest.
  */
 export function startPipelineWorker(
   concurrency: number,
@@ -29,7 +29,7 @@ export function startPipelineWorker(
     const results = await Promise.allSettled(
       data.messages.map(async ([messageId, createTime]) => {
         const message = await loading.add({ tenantId: data.tenantId, messageId, createTime })
-        if (message?.status === 'PENDING') await deps.run(message)
+        if (message && awaitsPipeline(message)) await deps.run(message)
       }),
     )
     // All have ended before the job is given back: nothing of it runs on beside its own repetition.

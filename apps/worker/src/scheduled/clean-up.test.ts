@@ -59,17 +59,29 @@ test('audit entries past their months go in batches, the others stay; a second r
   await audited(3, firstKept)
   await audited(2, new Date())
   const { told, batches } = await run(steps)
-  expect(told).toBe('removed 0 message keys, 10 audit entries')
+  expect(told).toBe('removed 0 message keys, 10 audit entries, 0 inbox rows')
   expect(batches.filter(([step]) => step === 'audit entries').map(([, rows]) => rows)).toEqual([4, 4, 2])
   expect(await count('msg_audit_log')).toBe(5)
-  expect((await run(steps)).told).toBe('removed 0 message keys, 0 audit entries')
+  expect((await run(steps)).told).toBe('removed 0 message keys, 0 audit entries, 0 inbox rows')
 })
 
 test('keys go where the month of their messages is gone', async () => {
   await storePending(database.pool, 5, { createTime: '2001-02-03 04:05:06' })
   await storePending(database.pool, 2)
-  expect((await run(steps)).told).toBe('removed 5 message keys, 0 audit entries')
+  expect((await run(steps)).told).toBe('removed 5 message keys, 0 audit entries, 0 inbox rows')
   expect(await count('msg_message_key')).toBe(2)
+})
+
+test('inbox rows go after their days', async () => {
+  const insert = (days: number) =>
+    database.pool.query(
+      `INSERT INTO msg_inbox (tenant_id, user_id, message_id, task_id, message_type, content, create_time)
+       VALUES (1, 'u1', 'm', ?, 'TEXT', 'x', UTC_TIMESTAMP(3) - INTERVAL ? DAY)`,
+      [days, days],
+    )
+  for (const days of [89, 91, 92]) await insert(days)
+  expect((await run(steps)).told).toBe('removed 0 message keys, 0 audit entries, 2 inbox rows')
+  expect(await count('msg_inbox')).toBe(1)
 })
 
 test('broken off in the middle, it says so, and the next run does the rest', async () => {
@@ -83,8 +95,8 @@ test('broken off in the middle, it says so, and the next run does the rest', asy
       return removed
     },
   }))
-  expect((await run(stopAfterFirst, stopping.signal)).told).toMatch(/4 audit entries; interrupted/)
-  expect((await run(steps)).told).toBe('removed 0 message keys, 6 audit entries')
+  expect((await run(stopAfterFirst, stopping.signal)).told).toMatch(/4 audit entries, 0 inbox rows; interrupted/)
+  expect((await run(steps)).told).toBe('removed 0 message keys, 6 audit entries, 0 inbox rows')
 })
 
 test('a step that fails does not keep the others from their work, and is told at the end', async () => {

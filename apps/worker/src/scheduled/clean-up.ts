@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { removeOldEntries } from '@message-center/core/audit/remove-old-entries.ts'
 import type { SettingsSource } from '@message-center/core/configs/settings-source.ts'
 import { PLATFORM_TENANT } from '@message-center/core/contracts/caller.ts'
+import { removeOldInboxRows } from '@message-center/core/inbox/remove-old-inbox-rows.ts'
 import { removeOldKeys } from '@message-center/core/messages/remove-old-keys.ts'
 import { monthStart } from '@message-center/core/schema/partitions.ts'
 import type { Pool } from 'mysql2/promise'
@@ -17,6 +18,7 @@ export interface CleanUpStep {
   remove(limit: number, signal: AbortSignal): Promise<number>
 }
 
+const DAY_MS = 86_400_000
 /** A statement of this size locks its rows for some milliseconds. */
 const BATCH = 500
 /** So that whatever else the database has to do comes through, a batch is followed by a pause as long as it took, at least. */
@@ -31,6 +33,13 @@ export function cleanUpSteps({ pool, settings }: { pool: Pool; settings: Setting
       async remove(limit) {
         const { auditRetentionMonths } = await settings(PLATFORM_TENANT)
         return removeOldEntries(pool, monthStart(new Date(), -auditRetentionMonths), limit)
+      },
+    },
+    {
+      name: 'inbox rows',
+      async remove(limit) {
+        const { inboxRetentionDays } = await settings(PLATFORM_TENANT)
+        return removeOldInboxRows(pool, new Date(Date.now() - inboxRetentionDays * DAY_MS), limit)
       },
     },
   ]

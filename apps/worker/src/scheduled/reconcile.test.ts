@@ -1,14 +1,17 @@
 import { claimTasks } from '@message-center/core/messages/claim-tasks.ts'
+import { dispatchMessages } from '@message-center/core/messages/dispatch.ts'
+import { lookAgainAt } from '@message-center/core/messages/overdue.ts'
 import { recordOutcomes } from '@message-center/core/messages/record-outcomes.ts'
+import { retryMessages } from '@message-center/core/messages/retry-messages.ts'
 import { createQueues, type Queues } from '@message-center/core/queues/queues.ts'
 import { createPatientRedis, type RedisConnection } from '@message-center/core/queues/redis.ts'
 import { SETTINGS, type Settings } from '@message-center/core/settings/definitions.ts'
 import { readEnv } from '@message-center/core/settings/env.ts'
 import { createMetrics } from '@message-center/core/telemetry/metrics.ts'
-import { storeDispatched, storePending } from '@message-center/devkit/testing/stored-messages.ts'
+import { planned, storeDispatched, storePending } from '@message-center/devkit/testing/stored-messages.ts'
 import { createTestDatabase, type TestDatabase } from '@message-center/devkit/testing/test-database.ts'
 import type { Queue } from 'bullmq'
-import type { RowDataPacket } from 'mysql2/promise'
+import type { ResultSetHeader, RowDataPacket } from 'mysql2/promise'
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import { type ReconcileDependencies, reconcile } from './reconcile.ts'
 
@@ -150,6 +153,36 @@ describe('as usual', () => {
     await longAgo()
     expect(await asUsual()).toBe(1)
     expect((await oneRow('SELECT generation FROM msg_channel_task')).generation).toBe(2)
+  })
+
+  test('what an operator has had tried again gets its jobs at once: one for the pipeline, one for what goes out as it is', async () => {
+    const [{ insertId }] = await database.pool.query<ResultSetHeader>(
+      `INSERT INTO msg_channel_config (tenant_id, channel_type, channel_name, config_json) VALUES (1, 'LOCAL', 'x', '{}')`,
+    )
+    const [ref] = await storePending(database.pool, 1)
+    if (!ref) throw new Error('nothing stored')
+    const failure = { code: 'TEMPLATE_NOT_FOUND' as const, text: 'none' }
+    const tasks = [{ channelType: 'DINGTALK', failure, renderedContent: null }, { configId: String(insertId) }]
+    await dispatchMessages(database.pool, [planned(ref, tasks)])
+    const failed = `UPDATE msg_channel_task SET status = 'FAILED', error_code = 'CHANNEL_ERROR', finish_time = NOW() WHERE channel_type = 'LOCAL'`
+    await database.pool.query(failed)
+    await retryMessages(database.pool, [ref], { cancelledToo: true }, async () => undefined)
+    expect(await asUsual()).toBe(2)
+    expect(await waitingIn(queues.pipeline)).toBe(1)
+    expect(await waitingIn(queues.channel('LOCAL'))).toBe(1)
+    expect(await waitingIn(queues.channel('DINGTALK'))).toBe(0)
+    await longAgo()
+    expect(await asUsual()).toBe(0)
+  })
+
+  test('a look that was under way does not put off what has become due since', async () => {
+    const [ref] = await storePending(database.pool, 1)
+    if (!ref) throw new Error('nothing stored')
+    const { due_time: dueTime } = await oneRow('SELECT due_time FROM msg_message')
+    await database.pool.query('UPDATE msg_message SET due_time = due_time - INTERVAL 1 HOUR')
+    await lookAgainAt(database.pool, [{ ...ref, dueTime }], new Date(Date.now() + 30_000))
+    const after = await oneRow('SELECT due_time FROM msg_message')
+    expect(after.due_time.getTime()).toBe(dueTime.getTime() - 3_600_000)
   })
 
   test('a message whose tasks have all ended is finished', async () => {

@@ -20,6 +20,7 @@ import type { Queues } from '@message-center/core/queues/queues.ts'
 import type { RedisConnection } from '@message-center/core/queues/redis.ts'
 import type { Metrics } from '@message-center/core/telemetry/metrics.ts'
 import type { Pool } from 'mysql2/promise'
+import { reviveCallbacks } from '../callbacks/revive-callbacks.ts'
 
 export interface ReconcileDependencies {
   pool: Pool
@@ -39,11 +40,12 @@ const GRACE_MS = 5_000
 const NEXT_LOOK_MS = 30_000
 
 /**
- * Gives a job to whatever MySQL says is not final, is due and has none, and finishes messages whose tasks are all final.
+ * Gives a job to whatever MySQL says is not final, or final with its callback still to be made, is due and has none, and
+ * finishes messages whose tasks are all final.
  * One process at a time does it: two would take each other's jobs, not added as yet, for lost ones. Running it twice
  * changes nothing; even a second job would not send again, for claims in MySQL decide who sends.
  * @param everything look at all messages that are not final (Redis was emptied), not only at those past their due time
- * @returns how many messages and tasks got a job; undefined where another process is at it
+ * @returns how many messages, tasks and callbacks got a job; undefined where another process is at it
  */
 export function reconcile(
   deps: ReconcileDependencies,
@@ -75,9 +77,11 @@ function dueNow(page: readonly OverdueMessage[]): OverdueMessage[] {
 }
 
 async function revive(deps: ReconcileDependencies, due: readonly OverdueMessage[]): Promise<number> {
-  const pending = due.filter((message) => message.status === 'PENDING')
+  const pending = due.filter((message) => message.awaitsPipeline)
   const processing = due.filter((message) => message.status === 'PROCESSING')
-  return (await revivePending(deps, pending)) + (await reviveTasks(deps, processing))
+  const final = due.filter((message) => message.status !== 'PENDING' && message.status !== 'PROCESSING')
+  const revived = [await revivePending(deps, pending), await reviveTasks(deps, processing)]
+  return revived.reduce((sum, count) => sum + count, await reviveCallbacks(deps, final))
 }
 
 async function revivePending(deps: ReconcileDependencies, pending: readonly OverdueMessage[]): Promise<number> {
@@ -136,8 +140,8 @@ async function reviveTasks(deps: ReconcileDependencies, processing: readonly Ove
 async function newJob(deps: ReconcileDependencies, task: OpenTask, message: OverdueMessage | undefined) {
   const config = await deps.configs.config(task.tenantId, task.configId)
   const { retryInitialDelayMs } = await deps.settings(task.tenantId)
-  const { tenantId, messageId, createTime, channelType, taskId, configId } = task
-  const data: ChannelJob = { tenantId, messageId, createTime, channelType, taskId, configId }
+  const { tenantId, messageId, createTime, channelType, taskId, configId, changeNumber } = task
+  const data: ChannelJob = { tenantId, messageId, createTime, channelType, taskId, configId, changeNumber }
   if (message?.expiresAt) data.expiresAt = message.expiresAt.getTime()
   // Somebody may be sending still: the next one looks when that can no longer be.
   const notBefore = task.status === 'SENDING' ? task.leaseUntil : task.nextRetryTime

@@ -1,4 +1,5 @@
 import { aloneWith } from '@message-center/core/database/named-lock.ts'
+import { RECONCILE_TASK } from '@message-center/core/queues/wake-reconciler.ts'
 import type { UpkeepMetrics } from '@message-center/core/telemetry/upkeep-metrics.ts'
 import type { AdvanceDependencies } from '../delivery/advance-line.ts'
 import { advanceLines } from './advance-lines.ts'
@@ -17,7 +18,7 @@ export function scheduledTasks(deps: {
   const { pool, settings } = deps.partitions
   return [
     {
-      name: 'reconcile',
+      name: RECONCILE_TASK,
       everySeconds: ({ reconcileIntervalSeconds }) => reconcileIntervalSeconds,
       async run() {
         const revived = await reconcile(deps.reconcile, { everything: false })

@@ -33,26 +33,35 @@ const MAX_ACTOR = 255
  * Writes a change to the audit trail.
  * @param connection in the transaction of the change: either both are there afterwards or none
  */
-export async function recordChange(connection: Connection, actor: Actor, change: AuditedChange): Promise<void> {
-  const { tenantId, action, objectType, objectId, before, after, alsoChanged = [] } = change
-  const changed = before && after ? [...new Set([...changedFields(before, after), ...alsoChanged])] : null
+export function recordChange(connection: Connection, actor: Actor, change: AuditedChange): Promise<void> {
+  return recordChanges(connection, actor, [change])
+}
+
+/** Several changes by one call, in one statement. */
+export async function recordChanges(
+  connection: Connection,
+  actor: Actor,
+  changes: readonly AuditedChange[],
+): Promise<void> {
+  const rows = changes.map(({ tenantId, action, objectType, objectId, before, after, alsoChanged = [] }) => {
+    const changed = before && after ? [...new Set([...changedFields(before, after), ...alsoChanged])] : null
+    return [
+      tenantId,
+      actor.subject.slice(0, MAX_ACTOR),
+      action,
+      objectType,
+      objectId,
+      before && JSON.stringify(before),
+      after && JSON.stringify(after),
+      changed && JSON.stringify(changed),
+      actor.requestId,
+      // A proxy may hand on whatever a caller made up.
+      isIP(actor.ip) ? actor.ip : null,
+    ]
+  })
   await connection.query(
     `INSERT INTO msg_audit_log (tenant_id, actor, action, object_type, object_id, before_json, after_json,
-       changed_fields, request_id, ip) VALUES (?)`,
-    [
-      [
-        tenantId,
-        actor.subject.slice(0, MAX_ACTOR),
-        action,
-        objectType,
-        objectId,
-        before && JSON.stringify(before),
-        after && JSON.stringify(after),
-        changed && JSON.stringify(changed),
-        actor.requestId,
-        // A proxy may hand on whatever a caller made up.
-        isIP(actor.ip) ? actor.ip : null,
-      ],
-    ],
+       changed_fields, request_id, ip) VALUES ?`,
+    [rows],
   )
 }

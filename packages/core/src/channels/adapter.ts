@@ -135,7 +135,8 @@ export interface ChannelAdapter {
    */
   checkResult?(sent: SentMessage, tools: SendTools): Promise<DeliveryReport | undefined>
   /**
-   * Takes a delivered message back. A refusal of the provider (too old, cannot be recalled) is an outcome, not an error.
+   * Takes a delivered message back. Where its config was deleted it is asked only if an empty config fits `configSchema`,
+   * and is given that. A refusal of the provider (too old, cannot be recalled) is an outcome, not an error.
    * @throws ChannelError for a passing fault: asking again may help
    */
   recall?(sent: SentMessage, tools: SendTools): Promise<RecallOutcome>

@@ -1,5 +1,6 @@
 import { ChannelError } from './channel-error.ts'
 import type { JsonAnswer } from './http.ts'
+import type { HttpHeaders } from './http-exchange.ts'
 
 const DEFAULT_RETRY_AFTER_MS = 60_000
 const LEAST_RETRY_AFTER_MS = 1000
@@ -17,15 +18,15 @@ export function httpStatusFault(answer: JsonAnswer, text: string, now: number): 
   if (status === 429) {
     return new ChannelError('RATE_LIMITED', {
       ...details,
-      retryAfterMs: retryAfterMs(answer.headers['retry-after'], now),
+      retryAfterMs: Math.max(retryAfterMs(answer.headers, now) ?? DEFAULT_RETRY_AFTER_MS, LEAST_RETRY_AFTER_MS),
     })
   }
   return new ChannelError(status >= 500 && status < 600 ? 'TRANSIENT' : 'PERMANENT', details)
 }
 
-/** Retry-After in milliseconds: seconds or an HTTP date (RFC 9110 §10.2.3); never under one second. */
-function retryAfterMs(header: string | string[] | undefined, now: number): number {
-  const value = [header ?? []].flat()[0]?.trim() ?? ''
+/** Retry-After in milliseconds: seconds or an HTTP date (RFC 9110 §10.2.3); undefined without one that can be read. */
+export function retryAfterMs(headers: HttpHeaders, now: number): number | undefined {
+  const value = [headers['retry-after'] ?? []].flat()[0]?.trim() ?? ''
   const delay = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now
-  return Number.isNaN(delay) ? DEFAULT_RETRY_AFTER_MS : Math.max(delay, LEAST_RETRY_AFTER_MS)
+  return Number.isNaN(delay) ? undefined : delay
 }

@@ -25,7 +25,13 @@ afterAll(async () => {
 function load(modules: string) {
   const env = readEnv({ ...database.variables, CHANNEL_ADAPTERS: modules })
   const cipher = createCipher(env.encryptionKeys)
-  return loadChannels(env, { pool: database.pool, redis, cipher, onTokenError: () => undefined })
+  return loadChannels(env, {
+    pool: database.pool,
+    redis,
+    cipher,
+    onTokenError: () => undefined,
+    onWakeUpError: () => undefined,
+  })
 }
 
 function adapterFile(name: string, fields: Record<string, string> = {}): string {

@@ -1,4 +1,5 @@
 import type { Pool } from 'mysql2/promise'
+import { createAnnouncer } from '../inbox/wake-ups.ts'
 import type { RedisConnection } from '../queues/redis.ts'
 import type { Cipher } from '../secrets/cipher.ts'
 import type { Env } from '../settings/env.ts'
@@ -17,6 +18,8 @@ export interface ChannelDependencies {
   cipher: Cipher
   /** Hears of trouble with the shared access tokens; sends go on without. */
   onTokenError(error: unknown): void
+  /** Hears of wake-ups for open inbox streams that could not be sent; the streams look by themselves. */
+  onWakeUpError(error: unknown): void
 }
 
 /**
@@ -24,13 +27,13 @@ export interface ChannelDependencies {
  * @throws Error naming the module that does not load and why
  */
 export async function loadChannels(env: Env, dependencies: ChannelDependencies): Promise<ChannelRegistry> {
-  const { pool, redis, cipher, onTokenError } = dependencies
+  const { pool, redis, cipher, onTokenError, onWakeUpError } = dependencies
   const keyPrefix = `${env.queuePrefix}:token`
   const tokens = createAccessTokens({ redis, cipher, keyPrefix, onError: onTokenError })
   const registry = createChannelRegistry([
     createDingtalkAdapter({ baseUrl: env.dingtalkBaseUrl, apiBaseUrl: env.dingtalkApiBaseUrl, tokens }),
     createWechatWorkAdapter({ baseUrl: env.wechatWorkBaseUrl, tokens }),
-    createLocalAdapter({ pool }),
+    createLocalAdapter({ pool, onDelivered: createAnnouncer(env, redis, onWakeUpError) }),
   ])
   for (const specifier of env.channelAdapters) {
     await importExtension<ChannelAdapter>('CHANNEL_ADAPTERS', specifier, (adapter) => {

@@ -9,6 +9,7 @@ test.each([
   ],
   ['a URL in JSON', '{"u":"/send?key=12-34","n":1}', '{"u":"/send?key=******","n":1}'],
   ['escaped JSON', '?access_token=abc\\u0026sign=xy', '?access_token=******\\u0026sign=******'],
+  ['a signing secret', 'by whsec_ab/C+1== or', 'by whsec_****** or'],
   ['markup', '<a href="/x?KEY=zz">', '<a href="/x?KEY=******">'],
 ])('takes credentials out of %s', (_, text, expected) => {
   expect(redact(text, [])).toBe(expected)

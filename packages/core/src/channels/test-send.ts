@@ -9,6 +9,7 @@ import { renderTemplate } from '../templates/render.ts'
 import { TemplateRenderError } from '../templates/render-error.ts'
 import { TemplateError } from '../templates/template-error.ts'
 import type { AdapterLogger, ChannelAdapter, Fetch, Recipients, SendOutcome } from './adapter.ts'
+import { callInTime } from './call-in-time.ts'
 import { ChannelError } from './channel-error.ts'
 import { reachNobody, recipientsOf } from './recipients.ts'
 import { redact } from './redact.ts'
@@ -46,7 +47,7 @@ export async function sendTest(test: TestSend): Promise<ConfigTest> {
   const task = { tenantId, messageId: `test-${id}`, taskId: String(-randomInt(1, MAX_TEST_TASK)) }
   const clean = (text: string) => redact(text, secrets)
   const startedAt = performance.now()
-  const result = await sendInTime(timeoutMs, stopping, async (signal) => {
+  const result = await callInTime(timeoutMs, stopping, async (signal) => {
     const recipients = testRecipients(adapter, settings, input.to)
     const send = { config: settings, messageType, content, recipients, idempotencyKey: `mc-${task.messageId}`, task }
     return adapter.send(send, { fetch, signal, logger })
@@ -95,25 +96,6 @@ function testRecipients(
     if (!(error instanceof TemplateRenderError || error instanceof TemplateError)) throw error
   }
   throw new ChannelError('PERMANENT', { code: 'NO_RECIPIENT', message: 'name somebody in `to`' })
-}
-
-/** An adapter that ignores its signal does not hold the caller. An expired token is given one more try. */
-async function sendInTime(
-  timeoutMs: number,
-  stopping: AbortSignal,
-  send: (signal: AbortSignal) => Promise<SendOutcome>,
-): Promise<SendOutcome> {
-  const signal = AbortSignal.any([AbortSignal.timeout(timeoutMs), stopping])
-  const timedOut = Promise.withResolvers<never>()
-  signal.addEventListener('abort', () =>
-    timedOut.reject(new ChannelError('UNKNOWN', { code: 'TIMEOUT', message: `no answer within ${timeoutMs} ms` })),
-  )
-  const sending = send(signal).catch((error: unknown) => {
-    const expired = error instanceof Error && 'errorClass' in error && error.errorClass === 'TOKEN_EXPIRED'
-    if (expired && !signal.aborted) return send(signal)
-    throw error
-  })
-  return Promise.race([sending, timedOut.promise])
 }
 
 type Result = Omit<ConfigTest, 'durationMs'>

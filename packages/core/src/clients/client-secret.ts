@@ -26,3 +26,15 @@ export function newClientSecret(): string {
 export function hashClientSecret(secret: string): string {
   return createHash('sha256').update(secret).digest('hex')
 }
+
+/** A client's id and secret as one text, for callers who can give one only: the token of a Dubbo consumer. */
+export function rpcTokenOf(clientId: string, clientSecret: string): string {
+  return `${clientId}.${clientSecret}`
+}
+
+/** The id and secret in an RPC token; undefined for what is none. */
+export function readRpcToken(token: string): { clientId: string; clientSecret: string } | undefined {
+  const dot = token.indexOf('.')
+  const clientId = token.slice(0, Math.max(dot, 0))
+  return isClientId(clientId) ? { clientId, clientSecret: token.slice(dot + 1) } : undefined
+}

@@ -9,7 +9,7 @@ import type { Client, ClientFilters, ClientInput, NewClient } from '../contracts
 import { AppError } from '../contracts/errors.ts'
 import type { Page } from '../contracts/pages.ts'
 import { type ClientRow, clients } from '../schema/clients.ts'
-import { hashClientSecret, newClientId, newClientSecret } from './client-secret.ts'
+import { hashClientSecret, newClientId, newClientSecret, rpcTokenOf } from './client-secret.ts'
 
 export type ClientStore = ReturnType<typeof createClientStore>
 
@@ -24,7 +24,10 @@ export function createClientStore(pool: Pool) {
         const [{ insertId }] = await transaction.db.insert(clients).values({ ...toColumns(input), ...identity })
         const created = await find(transaction.db, tenantId, String(insertId))
         await recordChange(transaction.connection, actor, auditOf('CREATE', created, null, created))
-        return { object: { ...toAnswer(created), clientSecret }, etag: versionTag(created.version) }
+        return {
+          object: { ...toAnswer(created), clientSecret, rpcToken: rpcTokenOf(created.clientId, clientSecret) },
+          etag: versionTag(created.version),
+        }
       })
     },
 

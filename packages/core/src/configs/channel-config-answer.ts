@@ -1,5 +1,5 @@
 import type { ChannelRegistry } from '../channels/registry.ts'
-import type { ChannelConfig } from '../contracts/channel-configs.ts'
+import type { StoredChannelConfig } from '../contracts/channel-configs.ts'
 import type { ChannelConfigRow } from '../schema/channel-configs.ts'
 import { type Cipher, CipherError } from '../secrets/cipher.ts'
 import { maskSettings, openSettings } from './channel-config-secrets.ts'
@@ -12,7 +12,7 @@ export function toAnswer(
   row: ChannelConfigRow,
   registry: ChannelRegistry,
   cipher: Cipher,
-): Omit<ChannelConfig, 'quota'> {
+): Omit<StoredChannelConfig, 'quota'> {
   const secretFields = registry.get(row.channelType)?.adapter.secretFields
   const settings = openSettings(cipher, row)
   const { retryMax, retryInitialDelayMs, version: _, ...columns } = row

@@ -4,7 +4,7 @@ import type { Pool } from 'mysql2/promise'
 import { changedFields } from '../audit/changed-fields.ts'
 import { type AuditedChange, recordChange } from '../audit/record-change.ts'
 import type { ChannelRegistry } from '../channels/registry.ts'
-import type { ChannelConfig, ChannelConfigInput } from '../contracts/channel-configs.ts'
+import type { ChannelConfigInput, StoredChannelConfig } from '../contracts/channel-configs.ts'
 import { AppError, invalidField } from '../contracts/errors.ts'
 import type { Page } from '../contracts/pages.ts'
 import { createQuotaMonth } from '../quota/quota-month.ts'
@@ -32,7 +32,7 @@ export function createChannelConfigStore(deps: { pool: Pool; registry: ChannelRe
   const { pool, registry, cipher } = deps
   const db = drizzle(pool)
   const monthOf = createQuotaMonth(registry)
-  const answer = async (rows: readonly ChannelConfigRow[]): Promise<ChannelConfig[]> => {
+  const answer = async (rows: readonly ChannelConfigRow[]): Promise<StoredChannelConfig[]> => {
     const limited = rows.filter(({ monthlyQuota }) => monthlyQuota !== null)
     const months = new Map(limited.map(({ id, channelType }) => [id, monthOf(channelType)]))
     const uses = await readQuotaUse(
@@ -45,9 +45,9 @@ export function createChannelConfigStore(deps: { pool: Pool; registry: ChannelRe
       return { ...toAnswer(row, registry, cipher), quota: month === undefined ? null : { month, used } }
     })
   }
-  const tagged = async (row: ChannelConfigRow): Promise<Tagged<ChannelConfig>> => {
+  const tagged = async (row: ChannelConfigRow): Promise<Tagged<StoredChannelConfig>> => {
     const [object] = await answer([row])
-    return { object: object as ChannelConfig, etag: versionTag(row.version) }
+    return { object: object as StoredChannelConfig, etag: versionTag(row.version) }
   }
   const audited = (row: ChannelConfigRow | null) => row && toAudited(row, registry, cipher)
   const plain = (row: ChannelConfigRow) => ({ configJson: openIfPossible(cipher, row) })
@@ -68,7 +68,7 @@ export function createChannelConfigStore(deps: { pool: Pool; registry: ChannelRe
   })
 
   return {
-    async create({ tenantId, actor }: ChangeCall, input: ChannelConfigInput): Promise<Tagged<ChannelConfig>> {
+    async create({ tenantId, actor }: ChangeCall, input: ChannelConfigInput): Promise<Tagged<StoredChannelConfig>> {
       const channel = channelOf(registry, input)
       const settings = settingsOf(input)
       checkSettings(channel, settings)
@@ -89,7 +89,8 @@ export function createChannelConfigStore(deps: { pool: Pool; registry: ChannelRe
       return tagged(row)
     },
 
-    get: async (tenantId: string, id: string): Promise<Tagged<ChannelConfig>> => tagged(await find(db, tenantId, id)),
+    get: async (tenantId: string, id: string): Promise<Tagged<StoredChannelConfig>> =>
+      tagged(await find(db, tenantId, id)),
 
     /** The config with its secrets, for a call of the provider; `month` where it has a quota that the call is part of. */
     async open(tenantId: string, id: string) {
@@ -98,7 +99,7 @@ export function createChannelConfigStore(deps: { pool: Pool; registry: ChannelRe
       return { channelType: row.channelType, settings: openSettings(cipher, row), month }
     },
 
-    async list(tenantId: string, filters: ChannelConfigFilters): Promise<Page<ChannelConfig>> {
+    async list(tenantId: string, filters: ChannelConfigFilters): Promise<Page<StoredChannelConfig>> {
       const { page = 1, pageSize = 20 } = filters
       const where = ofTenant(
         tenantId,
@@ -124,7 +125,7 @@ export function createChannelConfigStore(deps: { pool: Pool; registry: ChannelRe
       { tenantId, actor, ifMatch }: ChangeCall,
       id: string,
       input: ChannelConfigInput,
-    ): Promise<Tagged<ChannelConfig>> {
+    ): Promise<Tagged<StoredChannelConfig>> {
       const stored = await changeConfigs(pool, tenantId, async (transaction) => {
         const row = await find(transaction.db, tenantId, id)
         checkIfMatch(ifMatch, versionTag(row.version))

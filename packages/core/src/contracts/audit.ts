@@ -2,10 +2,17 @@ import { type Static, Type } from 'typebox'
 import { IdOutput } from './ids.ts'
 import { PageQuery } from './pages.ts'
 
-const AUDIT_ACTIONS = ['CREATE', 'UPDATE', 'DELETE'] as const
+const AUDIT_ACTIONS = ['CREATE', 'UPDATE', 'DELETE', 'RETRY', 'CANCEL', 'RECALL'] as const
 export type AuditAction = (typeof AUDIT_ACTIONS)[number]
 
-const AUDIT_OBJECT_TYPES = ['CHANNEL_CONFIG', 'TEMPLATE', 'SYSTEM_CONFIG', 'CLIENT', 'CALLBACK_SECRET'] as const
+const AUDIT_OBJECT_TYPES = [
+  'CHANNEL_CONFIG',
+  'TEMPLATE',
+  'SYSTEM_CONFIG',
+  'CLIENT',
+  'CALLBACK_SECRET',
+  'MESSAGE',
+] as const
 export type AuditObjectType = (typeof AUDIT_OBJECT_TYPES)[number]
 
 const ObjectState = Type.Union([Type.Object({}, { additionalProperties: true }), Type.Null()])
@@ -19,11 +26,18 @@ export const AuditLogEntry = Type.Object(
     actor: Type.String({ description: "The `sub` of the caller's token" }),
     action: Type.Enum(AUDIT_ACTIONS),
     objectType: Type.Enum(AUDIT_OBJECT_TYPES),
-    objectId: Type.String({ description: 'The id; the key of a system config' }),
-    before: Type.Unsafe<object | null>({ ...ObjectState, description: 'As the API answered it; null before a CREATE' }),
-    after: Type.Unsafe<object | null>({ ...ObjectState, description: 'As the API answers it; null after a DELETE' }),
+    objectId: Type.String({ description: 'The id; the key of a system config; the messageId' }),
+    before: Type.Unsafe<object | null>({
+      ...ObjectState,
+      description: 'As the API answered it, of a message its status; null before a CREATE',
+    }),
+    after: Type.Unsafe<object | null>({
+      ...ObjectState,
+      description: 'As the API answers it, of a message what was done; null after a DELETE',
+    }),
     changedFields: Type.Union([Type.Array(Type.String()), Type.Null()], {
-      description: 'Of an UPDATE: dotted paths of what changed, secrets among them (their values are masked)',
+      description:
+        'Where there is a before and an after: dotted paths of what changed, secrets among them (their values are masked)',
     }),
     requestId: OptionalText,
     ip: OptionalText,

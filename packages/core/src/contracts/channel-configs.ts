@@ -67,6 +67,22 @@ export const ChannelConfigInput = Type.Object(
 )
 export type ChannelConfigInput = Static<typeof ChannelConfigInput>
 
+const CIRCUIT_STATES = ['CLOSED', 'OPEN', 'HALF_OPEN', 'UNKNOWN'] as const
+
+/** Whether a config is rested because its provider keeps failing (docs/adr/0019). */
+const CircuitAnswer = Type.Object(
+  {
+    state: Type.Enum(CIRCUIT_STATES, {
+      description:
+        'CLOSED: works, as far as is known. OPEN: its provider kept failing, and messages go to another config where there is one. HALF_OPEN: the next message tries it, or one is trying it. UNKNOWN: cannot be told just now',
+    }),
+    since: Type.Optional(Type.String({ format: 'date-time', description: 'When it opened' })),
+    nextProbeAt: Type.Optional(Type.String({ format: 'date-time', description: 'When a message may try it' })),
+  },
+  { description: 'Read-only; a PUT of the config closes it' },
+)
+export type CircuitAnswer = Static<typeof CircuitAnswer>
+
 /** A channel config as answered: secrets masked. */
 export const ChannelConfig = Type.Object(
   {
@@ -92,12 +108,15 @@ export const ChannelConfig = Type.Object(
     }),
     unknownOutcomePolicy: Type.String(),
     retry: Type.Union([Type.Object({ max: Type.Integer(), initialDelayMs: Type.Integer() }), Type.Null()]),
+    circuit: CircuitAnswer,
     createTime: Type.String({ format: 'date-time' }),
     updateTime: Type.String({ format: 'date-time' }),
   },
   { title: 'ChannelConfig' },
 )
 export type ChannelConfig = Static<typeof ChannelConfig>
+/** What of it is stored. */
+export type StoredChannelConfig = Omit<ChannelConfig, 'circuit'>
 
 /** Body of POST /api/channel-configs/{id}/test. */
 export const ConfigTestInput = Type.Object(

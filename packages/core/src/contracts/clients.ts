@@ -48,6 +48,9 @@ export const NewClient = Type.Object(
   {
     ...Client.properties,
     clientSecret: Type.String({ description: 'Shown this once; the service keeps only its hash' }),
+    rpcToken: Type.String({
+      description: 'Id and secret as one text, shown this once: the `token` of a Dubbo consumer',
+    }),
   },
   { title: 'NewClient' },
 )

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox'
+import { MessageCallback } from './callbacks.ts'
 import { MessageType } from './content.ts'
 import { IdInput, IdOutput, IdText } from './ids.ts'
 import { PageQuery } from './pages.ts'
@@ -60,7 +61,8 @@ export const Attributes = Type.Object(
         format: 'uri',
         pattern: '^https?://',
         maxLength: 2048,
-        description: 'Told of the final status (Standard Webhooks)',
+        description:
+          'Told of the final status by a signed POST (Standard Webhooks, see `webhooks`). http or https, any port, no user name or password, no inner address; the tenant needs a secret: `POST /api/callback-secret`',
       }),
     ),
   },
@@ -111,6 +113,7 @@ export const BatchSendResult = Type.Object({
   failedCount: Type.Integer(),
   results: Type.Array(SendResult),
 })
+export type BatchSendResult = Static<typeof BatchSendResult>
 
 const Time = Type.String({ format: 'date-time' })
 const OptionalTime = Type.Union([Time, Type.Null()])
@@ -131,6 +134,7 @@ export const TaskDetail = Type.Object({
   resultMessage: OptionalText,
   thirdPartyResponse: OptionalText,
   providerMessageId: OptionalText,
+  recallTime: OptionalTime,
   createTime: Time,
   updateTime: Time,
   finishTime: OptionalTime,
@@ -155,6 +159,8 @@ const messageFields = {
   createTime: Time,
   updateTime: Time,
   finishTime: OptionalTime,
+  /** Absent where no callback is wanted. */
+  callback: Type.Optional(MessageCallback),
 }
 
 /** An item of the message list. */

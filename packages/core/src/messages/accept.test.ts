@@ -55,7 +55,7 @@ function acceptorOn(pool: Pool): Acceptor {
   return createAcceptor({
     pool,
     queues,
-    rules: { channelTypes: new Set(['LOCAL']), hasCallbackSecret: () => false },
+    rules: { channelTypes: new Set(['LOCAL']), hasCallbackSecret: () => false, callbackUrlFault: () => undefined },
     onFlush: (messages) => flushes.push(messages),
     onEnqueueError: (error) => enqueueErrors.push(error),
   })

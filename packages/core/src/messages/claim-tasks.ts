@@ -37,11 +37,15 @@ export interface ClaimedTask {
   attempts: string | null
   /** JSON of what the adapter saved last. */
   progress: string | null
+  /** Cancelled while somebody was sending it. */
+  cancelled: boolean
+  /** When an operator last had it tried again: earlier attempts do not count. */
+  retriedAt: Date | null
 }
 
 /**
  * Marks tasks as being sent. The mark is what keeps a second job of a task, wherever it comes from, from sending too:
- * MySQL decides, whatever Redis remembers.
+ * MySQL decides, whatever Redis remembers. A task without content is the pipeline's: there is nothing to send as yet.
  * @returns the tasks as they are now, in the order asked; undefined for one that does not exist
  */
 export async function claimTasks(pool: Pool, requests: readonly ClaimRequest[]): Promise<(ClaimedTask | undefined)[]> {
@@ -73,12 +77,12 @@ const SOURCE = `JSON_TABLE(?, '$[*]' COLUMNS (
 
 const CLAIM = `UPDATE ${SOURCE} STRAIGHT_JOIN msg_channel_task k FORCE INDEX (PRIMARY) ON k.id = j.id AND k.create_time = j.c
   SET k.status = 'SENDING', k.claim_token = j.token, k.lease_until = j.lease, k.next_retry_time = NULL
-  WHERE (j.previous IS NULL AND k.status IN ('PENDING', 'RETRY')
+  WHERE (j.previous IS NULL AND k.status IN ('PENDING', 'RETRY') AND k.rendered_content IS NOT NULL
       AND (j.due IS NULL OR k.next_retry_time IS NULL OR k.next_retry_time <= j.due))
      OR (k.status = 'SENDING' AND k.claim_token = j.previous)`
 
 const READ = `SELECT STRAIGHT_JOIN k.id, k.status, k.message_type, k.rendered_content, k.recipients, k.retry_count, k.max_retry,
-    k.claim_token, k.lease_until, k.next_retry_time, k.attempts, k.progress
+    k.claim_token, k.lease_until, k.next_retry_time, k.attempts, k.progress, k.cancelled, k.retried_at
   FROM ${SOURCE} JOIN msg_channel_task k FORCE INDEX (PRIMARY) ON k.id = j.id AND k.create_time = j.c`
 
 function toTask(row: RowDataPacket): ClaimedTask {
@@ -95,6 +99,8 @@ function toTask(row: RowDataPacket): ClaimedTask {
     nextRetryTime: row.next_retry_time,
     attempts: row.attempts,
     progress: row.progress,
+    cancelled: row.cancelled === 1,
+    retriedAt: row.retried_at,
   }
 }
 

@@ -18,13 +18,22 @@ export interface PipelineMessage extends MessageRef {
   acceptedAt: Date
   /** The newest change of configs when it was loaded: whoever acts on the message has to know it. */
   changeNumber: number
+  /** Raised by each retry and cancel. */
+  revision: number
+  /** The channels that the pipeline is to run again for; null = none. A PENDING message has not been through it at all. */
+  rerunChannels: string[] | null
+}
+
+/** Whether the pipeline has something to do for a message. */
+export function awaitsPipeline({ status, rerunChannels }: PipelineMessage): boolean {
+  return status === 'PENDING' || rerunChannels !== null
 }
 
 /** Reads messages by reference; what does not exist is missing from the answer. */
 export async function loadMessages(pool: Pool, refs: readonly MessageRef[]): Promise<PipelineMessage[]> {
   const [rows] = await pool.query<RowDataPacket[]>(
     `SELECT STRAIGHT_JOIN m.tenant_id, m.message_id, m.store_id, m.business_type, m.business_data, m.business_data_text,
-       m.attributes, m.target_channels, m.status, m.priority, m.expires_at, m.accepted_at,
+       m.attributes, m.target_channels, m.status, m.priority, m.expires_at, m.accepted_at, m.revision, m.rerun_channels,
        DATE_FORMAT(m.create_time, '%Y-%m-%d %H:%i:%s') AS create_time,
        ${LATEST_CHANGE_NUMBER} AS change_number
      FROM ${REFS_TABLE} JOIN msg_message m FORCE INDEX (uk_message) ON m.tenant_id = j.t AND m.message_id = j.m AND m.create_time = j.c`,
@@ -44,5 +53,7 @@ export async function loadMessages(pool: Pool, refs: readonly MessageRef[]): Pro
     expiresAt: row.expires_at,
     acceptedAt: row.accepted_at,
     changeNumber: Number(row.change_number),
+    revision: row.revision,
+    rerunChannels: row.rerun_channels?.split(',') ?? null,
   }))
 }

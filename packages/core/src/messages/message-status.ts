@@ -1,5 +1,6 @@
 import type { Pool, PoolConnection, RowDataPacket } from 'mysql2/promise'
 import type { FailureCode, MessageStatus, TaskStatus } from '../contracts/messages.ts'
+import { becomingFinal, type CallbackRef, callbackBecomingDue, FINAL_STATUSES } from './becoming-final.ts'
 import { retryingLockConflicts } from './claim-tasks.ts'
 import { compareRefs, type MessageRef, REFS_TABLE, refsParameter } from './message-ref.ts'
 
@@ -42,11 +43,15 @@ export function deriveStatus(tasks: readonly TaskState[]): DerivedStatus {
 
 export interface FinishedMessage extends MessageRef {
   status: MessageStatus
+  /** The callback that became due with it; null where none is wanted. */
+  callback: CallbackRef | null
 }
 
 /**
  * Derives the status of messages from their tasks and stores it where it has become final. Called after the tasks'
- * outcomes are committed, so of several writers at least the last one sees all tasks final; writing twice changes nothing.
+ * outcomes are committed, so of several writers at least the last one sees all tasks final; writing twice changes nothing,
+ * and makes no second callback due. What an operator has retried or cancelled since its tasks were read is left alone: its
+ * revision is another one.
  * @param channelOrder position of a channel type among the registered ones
  * @returns the messages that became final by this call
  */
@@ -57,8 +62,10 @@ export async function finishMessages(
 ): Promise<FinishedMessage[]> {
   const [rows] = await pool.query<RowDataPacket[]>(
     `SELECT STRAIGHT_JOIN k.tenant_id, k.message_id, DATE_FORMAT(k.create_time, '%Y-%m-%d %H:%i:%s') AS create_time,
-       k.channel_type, k.status, k.error_code, k.result_message
-     FROM ${REFS_TABLE} JOIN msg_channel_task k FORCE INDEX (uk_task) ON k.tenant_id = j.t AND k.message_id = j.m AND k.create_time = j.c`,
+       k.channel_type, k.status, k.error_code, k.result_message, m.revision, m.id AS row_id, m.callback_state, m.callback_generation
+     FROM ${REFS_TABLE} JOIN msg_message m FORCE INDEX (uk_message) ON m.tenant_id = j.t AND m.message_id = j.m AND m.create_time = j.c
+     JOIN msg_channel_task k FORCE INDEX (uk_task) ON k.tenant_id = j.t AND k.message_id = j.m AND k.create_time = j.c
+     WHERE m.status NOT IN ${FINAL_STATUSES}`,
     [refsParameter(refs)],
   )
   const byMessage = Map.groupBy(rows, (row) => `${row.tenant_id} ${row.message_id}`)
@@ -69,14 +76,19 @@ export async function finishMessages(
     )
     const [first] = tasks
     if (!first || derived.status === 'PROCESSING') return []
-    return [{ tenantId: first.tenant_id, messageId: first.message_id, createTime: first.create_time, ...derived }]
+    const ref = { tenantId: first.tenant_id, messageId: first.message_id, createTime: first.create_time }
+    const callback = callbackBecomingDue(ref, first)
+    return [{ ...ref, ...derived, revision: Number(first.revision), callback }]
   })
   if (finished.length === 0) return []
   await storeFinal(pool, finished.sort(compareRefs))
   return finished
 }
 
-async function storeFinal(pool: Pool | PoolConnection, finished: (MessageRef & DerivedStatus)[]): Promise<void> {
+async function storeFinal(
+  pool: Pool | PoolConnection,
+  finished: (MessageRef & DerivedStatus & { revision: number })[],
+): Promise<void> {
   const parameter = finished.map((m) => [
     m.tenantId,
     m.messageId,
@@ -87,16 +99,19 @@ async function storeFinal(pool: Pool | PoolConnection, finished: (MessageRef & D
     m.failedChannels,
     m.errorCode,
     m.errorMessage,
+    m.revision,
   ])
   await retryingLockConflicts(() =>
     pool.query(
       `UPDATE JSON_TABLE(?, '$[*]' COLUMNS (
        t BIGINT PATH '$[0]', m VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$[1]', c DATETIME PATH '$[2]',
        status VARCHAR(20) CHARACTER SET ascii COLLATE ascii_bin PATH '$[3]', total INT PATH '$[4]', success INT PATH '$[5]', failed INT PATH '$[6]',
-       code VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$[7]', text VARCHAR(500) PATH '$[8]')) AS j
+       code VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$[7]', text VARCHAR(500) PATH '$[8]', revision INT PATH '$[9]')) AS j
      STRAIGHT_JOIN msg_message m FORCE INDEX (uk_message) ON m.tenant_id = j.t AND m.message_id = j.m AND m.create_time = j.c
      SET m.status = j.status, m.total_channels = j.total, m.success_channels = j.success, m.failed_channels = j.failed,
-       m.error_code = j.code, m.error_message = j.text, m.due_time = NULL, m.finish_time = COALESCE(m.finish_time, UTC_TIMESTAMP())`,
+       m.error_code = j.code, m.error_message = j.text, m.finish_time = COALESCE(m.finish_time, UTC_TIMESTAMP()),
+       ${becomingFinal('TRUE', 'NULL')}
+     WHERE m.revision = j.revision AND m.status NOT IN ${FINAL_STATUSES}`,
       [JSON.stringify(parameter)],
     ),
   )

@@ -10,6 +10,7 @@ const platform: Caller = { ...caller, roles: ['platform', 'sender'] }
 const rules: MessageRules = {
   channelTypes: new Set(['LOCAL', 'DINGTALK']),
   hasCallbackSecret: (tenantId) => tenantId === '9',
+  callbackUrlFault: (url) => (url.includes('inner') ? 'names an inner address' : undefined),
 }
 const plain = { messageId: 'm', businessType: 'ORDER', businessData: { a: 1 } }
 
@@ -176,6 +177,9 @@ test('a callback URL needs the secret of the message’s own tenant, and http', 
   expect(await valid({ ...plain, tenantId: '9', attributes }, platform)).toMatchObject({ tenantId: '9' })
   const other = { ...plain, tenantId: '9', attributes: { callbackUrl: 'file:///etc/passwd' } }
   expect(await refusal(other, platform)).toMatchObject({ details: [{ path: 'attributes.callbackUrl' }] })
+  const inner = { ...plain, tenantId: '9', attributes: { callbackUrl: 'https://inner.example/told' } }
+  const details = [{ path: 'attributes.callbackUrl', message: 'names an inner address' }]
+  expect(await refusal(inner, platform)).toMatchObject({ details })
 })
 
 test('delivery options are read from the attributes', async () => {

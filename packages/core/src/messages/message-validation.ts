@@ -27,6 +27,8 @@ export interface ValidMessage {
   priority: number
   sendAt: Date | null
   expiresAt: Date | null
+  /** Whether its final status is to be told to a `callbackUrl`. */
+  wantsCallback: boolean
   /** SHA-256, hex, over what makes two messages the same. */
   contentHash: string
 }
@@ -36,6 +38,8 @@ export interface MessageRules {
   channelTypes: ReadonlySet<string>
   /** Whether the tenant can sign callbacks. */
   hasCallbackSecret(tenantId: string): Promise<boolean> | boolean
+  /** Why callbacks may not go to a URL; undefined where they may. */
+  callbackUrlFault(url: string): string | undefined
 }
 
 const checkShape = compileValidator(MessageInput)
@@ -182,14 +186,17 @@ async function deliveryOptions(
     throw invalidField('attributes.sendAt', 'is more than 30 days ahead', messageId)
   if (sendAt && expiresAt && expiresAt < sendAt)
     throw invalidField('attributes.expiresAt', 'is before sendAt', messageId)
-  if (attributes?.callbackUrl && !(await rules.hasCallbackSecret(tenantId))) {
-    throw invalidField(
-      'attributes.callbackUrl',
-      'needs a signing secret: make one by POST /api/callback-secret',
-      messageId,
-    )
-  }
-  return { sendAt, expiresAt, priority: attributes?.priority ?? DEFAULT_PRIORITY }
+  const wantsCallback = attributes?.callbackUrl !== undefined
+  if (wantsCallback) await checkCallback(attributes.callbackUrl ?? '', tenantId, rules, messageId)
+  return { sendAt, expiresAt, wantsCallback, priority: attributes?.priority ?? DEFAULT_PRIORITY }
+}
+
+async function checkCallback(url: string, tenantId: string, rules: MessageRules, messageId: string | undefined) {
+  const fault = rules.callbackUrlFault(url)
+  if (fault) throw invalidField('attributes.callbackUrl', fault, messageId)
+  if (await rules.hasCallbackSecret(tenantId)) return
+  const text = 'needs a signing secret: make one by POST /api/callback-secret'
+  throw invalidField('attributes.callbackUrl', text, messageId)
 }
 
 /** Key order makes no difference; numbers count by the digits they were written with. */

@@ -1,4 +1,5 @@
 import type { Pool, RowDataPacket } from 'mysql2/promise'
+import type { MessageCallback } from '../contracts/callbacks.ts'
 import type {
   MessageDetail,
   MessageFilters,
@@ -10,15 +11,22 @@ import type {
 } from '../contracts/messages.ts'
 import type { Page } from '../contracts/pages.ts'
 import { parseLossless } from '../templates/lossless-json.ts'
-import { REFS_TABLE, refsParameter, toDatetime } from './message-ref.ts'
+import { type MessageRef, REFS_TABLE, refsParameter, toDatetime } from './message-ref.ts'
+
+/** Nobody retries a message faster than it is read. */
+const MOST_LOOKS = 3
 
 /** One message of a tenant with its tasks; undefined where the tenant has none of that id. */
 export async function findMessage(pool: Pool, tenantId: string, messageId: string): Promise<MessageDetail | undefined> {
-  const [row] = await messageRows(pool, tenantId, messageId)
-  if (!row) return undefined
-  // In this order: a message seen final must not come with a task that was seen before it was.
-  const tasks = await taskRows(pool, tenantId, messageId)
-  return { ...toSummary(row, tasks), tasks: tasks.map(toTask) }
+  for (let look = 1; ; look++) {
+    const [row] = await messageRows(pool, tenantId, messageId)
+    if (!row) return undefined
+    // In this order: a message seen final must not come with a task that was seen before it was.
+    const tasks = await taskRows(pool, tenantId, messageId)
+    // Nor with one that an operator has had tried again in between.
+    const reopened = row.finish_time !== null && tasks.some(({ finish_time: time }) => time === null)
+    if (!reopened || look === MOST_LOOKS) return { ...toSummary(row, tasks), tasks: tasks.map(toTask) }
+  }
 }
 
 /** How a message went, step by step and attempt by attempt. */
@@ -45,7 +53,7 @@ export async function listMessages(
   filters: MessageFilters,
 ): Promise<Page<MessageSummary>> {
   const { page = 1, pageSize = 20 } = filters
-  const { where, values } = conditions(tenantId, filters)
+  const { where, values } = messageConditions(tenantId, filters)
   const offset = (page - 1) * pageSize
   const count = async () => {
     const [[counted]] = await pool.query<RowDataPacket[]>(
@@ -91,7 +99,8 @@ async function tasksOf(pool: Pool, messages: readonly RowDataPacket[]): Promise<
   return Map.groupBy(rows, (row) => row.message_id)
 }
 
-function conditions(tenantId: string, filters: MessageFilters) {
+/** The SQL condition of the filters over `msg_message m`, with its values. */
+export function messageConditions(tenantId: string, filters: MessageFilters) {
   const where = ['m.tenant_id = ?']
   const values: unknown[] = [tenantId]
   const add = (condition: string, value: unknown) => {
@@ -111,6 +120,15 @@ function conditions(tenantId: string, filters: MessageFilters) {
     )
   }
   return { where: where.join(' AND '), values }
+}
+
+/** Where a message of a tenant lies; undefined where there is none of that id. */
+export async function findMessageRef(pool: Pool, tenantId: string, messageId: string): Promise<MessageRef | undefined> {
+  const [[row]] = await pool.query<RowDataPacket[]>(
+    'SELECT create_time FROM msg_message_key WHERE tenant_id = ? AND message_id = ?',
+    [tenantId, messageId],
+  )
+  return row && { tenantId, messageId, createTime: toDatetime(row.create_time) }
 }
 
 /** The key table leads to the partition, so that one of them is read instead of all. */
@@ -155,6 +173,16 @@ function toSummary(row: RowDataPacket, tasks?: readonly RowDataPacket[]): Messag
     createTime: row.create_time.toISOString(),
     updateTime: row.update_time.toISOString(),
     finishTime: row.finish_time?.toISOString() ?? null,
+    ...(row.callback_state === null ? {} : { callback: toCallback(row) }),
+  }
+}
+
+function toCallback(row: RowDataPacket): MessageCallback {
+  return {
+    state: row.callback_state,
+    attempts: row.callback_attempts,
+    lastResult: row.callback_result,
+    nextTime: row.callback_next_time?.toISOString() ?? null,
   }
 }
 
@@ -179,6 +207,7 @@ function toTask(row: RowDataPacket): TaskDetail {
     resultMessage: row.result_message,
     thirdPartyResponse: row.third_party_response,
     providerMessageId: row.provider_message_id,
+    recallTime: row.recall_time?.toISOString() ?? null,
     createTime: row.create_time.toISOString(),
     updateTime: row.update_time.toISOString(),
     finishTime: row.finish_time?.toISOString() ?? null,

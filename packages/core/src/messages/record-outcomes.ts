@@ -35,8 +35,9 @@ const MAX_DETAIL = 300
 const MAX_PROVIDER_CODE = 64
 
 /**
- * Records outcomes in one statement, and with it, where a config has a quota, what they took of it. An outcome counts only for the holder of the claim: an attempt that was given up
- * meanwhile changes nothing.
+ * Records outcomes in one statement, and with it, where a config has a quota, what they took of it. An outcome counts only
+ * for the holder of the claim: an attempt that was given up meanwhile changes nothing. What was cancelled while it was being
+ * sent is not tried again: it ends as CANCELLED.
  */
 export async function recordOutcomes(pool: Pool, outcomes: readonly TaskOutcome[]): Promise<void> {
   const now = toDatetime(new Date())
@@ -55,7 +56,7 @@ export async function recordOutcomes(pool: Pool, outcomes: readonly TaskOutcome[
         outcome.thirdPartyResponse && cut(outcome.thirdPartyResponse, MAX_RESPONSE),
         outcome.providerMessageId && cut(outcome.providerMessageId, MAX_PROVIDER_ID),
         outcome.attempts && JSON.stringify(keptAttempts(outcome.attempts)),
-        outcome.status === 'SUCCESS' || outcome.status === 'FAILED' ? now : null,
+        now,
       ]),
   )
   const uses = outcomes.flatMap(({ quotaUse }) => quotaUse ?? [])
@@ -77,13 +78,18 @@ function keptAttempts(attempts: readonly TraceAttempt[]): TraceAttempt[] {
   }))
 }
 
+/** To be tried again, but cancelled. */
+const STOPPED = "(k.cancelled = 1 AND j.status IN ('RETRY', 'PENDING'))"
+
 const RECORD = `UPDATE JSON_TABLE(?, '$[*]' COLUMNS (
     id BIGINT PATH '$[0]', c DATETIME PATH '$[1]', token VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$[2]',
     status VARCHAR(20) CHARACTER SET ascii COLLATE ascii_bin PATH '$[3]', retries INT PATH '$[4]', next DATETIME PATH '$[5]',
     code VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$[6]', text VARCHAR(500) PATH '$[7]', response TEXT PATH '$[8]',
-    provider_id TEXT PATH '$[9]', attempts TEXT PATH '$[10]', finish DATETIME PATH '$[11]')) AS j
+    provider_id TEXT PATH '$[9]', attempts TEXT PATH '$[10]', now DATETIME PATH '$[11]')) AS j
   STRAIGHT_JOIN msg_channel_task k FORCE INDEX (PRIMARY) ON k.id = j.id AND k.create_time = j.c
-  SET k.status = j.status, k.retry_count = COALESCE(j.retries, k.retry_count), k.next_retry_time = j.next, k.error_code = j.code, k.result_message = j.text,
+  SET k.status = IF(${STOPPED}, 'FAILED', j.status), k.retry_count = COALESCE(j.retries, k.retry_count),
+    k.next_retry_time = IF(${STOPPED}, NULL, j.next), k.error_code = IF(${STOPPED}, 'CANCELLED', j.code),
+    k.result_message = IF(${STOPPED}, LEFT(CONCAT('CANCELLED: not tried again after ', COALESCE(j.text, 'it waited')), ${MAX_RESULT}), j.text),
     k.third_party_response = COALESCE(j.response, k.third_party_response), k.provider_message_id = j.provider_id,
-    k.attempts = COALESCE(j.attempts, k.attempts), k.finish_time = j.finish, k.claim_token = NULL, k.lease_until = NULL
+    k.attempts = COALESCE(j.attempts, k.attempts), k.finish_time = IF(j.status IN ('SUCCESS', 'FAILED') OR ${STOPPED}, j.now, NULL), k.claim_token = NULL, k.lease_until = NULL
   WHERE (j.token IS NULL AND k.status IN ('PENDING', 'RETRY')) OR (k.status = 'SENDING' AND k.claim_token = j.token)`

@@ -31,3 +31,24 @@ export async function addToResult(pool: Pool, ref: TaskRef, detail: string): Pro
     ),
   )
 }
+
+/** Notes that a sent task was taken back, and tells people so; it stays SUCCESS. */
+export async function markRecalled(pool: Pool, ref: TaskRef): Promise<void> {
+  await retryingLockConflicts(() =>
+    pool.query(
+      `UPDATE msg_channel_task SET recall_time = COALESCE(recall_time, UTC_TIMESTAMP())
+       WHERE id = ? AND create_time = ? AND status = 'SUCCESS'`,
+      [ref.taskId, ref.createTime],
+    ),
+  )
+  await addToResult(pool, ref, 'recalled by an operator')
+}
+
+/** When a task was taken back; undefined where it was not. */
+export async function recallTimeOf(pool: Pool, { taskId, createTime }: TaskRef): Promise<Date | undefined> {
+  const [[row]] = await pool.query<RowDataPacket[]>(
+    'SELECT recall_time FROM msg_channel_task WHERE id = ? AND create_time = ?',
+    [taskId, createTime],
+  )
+  return row?.recall_time ?? undefined
+}

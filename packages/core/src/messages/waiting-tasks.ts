@@ -22,6 +22,7 @@ export interface WaitingContent extends WaitingTask {
   recipients: Recipients | null
   attempts: string | null
   progress: string | null
+  retriedAt: Date | null
   expiresAt: Date | null
 }
 
@@ -42,7 +43,7 @@ export async function findWaitingContents(
 ): Promise<WaitingContent[]> {
   const rows = await query(
     pool,
-    ', k.message_type, k.rendered_content, k.recipients, k.attempts, k.progress, m.expires_at',
+    ', k.message_type, k.rendered_content, k.recipients, k.attempts, k.progress, k.retried_at, m.expires_at',
     `JOIN msg_message m FORCE INDEX (uk_message)
        ON m.tenant_id = k.tenant_id AND m.message_id = k.message_id AND m.create_time = k.create_time`,
     config,
@@ -55,6 +56,7 @@ export async function findWaitingContents(
     recipients: row.recipients === null ? null : (JSON.parse(row.recipients) as Recipients),
     attempts: row.attempts,
     progress: row.progress,
+    retriedAt: row.retried_at,
     expiresAt: row.expires_at,
   }))
   return inOrder(messageIds, contents)

@@ -21,7 +21,10 @@ export interface ChannelPlan {
 /** What a handler sees and does. A handler that throws says "the system has a fault": the message runs again later. */
 export interface MessageContext {
   readonly message: Readonly<PipelineMessage>
-  /** The channels that are still in, in channel order; none once the message has failed. */
+  /**
+   * The channels that are still in, in channel order; none once the message has failed. Where an operator has a message
+   * tried again, only those that have failed before.
+   */
   readonly channels: readonly ChannelPlan[]
   /** Its lines carry the message's id and tenant. */
   readonly logger: AdapterLogger

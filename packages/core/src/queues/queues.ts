@@ -1,7 +1,7 @@
 import { type JobsOptions, Queue } from 'bullmq'
 import type { Env } from '../settings/env.ts'
 import { type FairJob, fairPriorities } from './fair-order.ts'
-import { channelQueue, PIPELINE_QUEUE, RESULT_QUEUE, SCHEDULED_QUEUE } from './names.ts'
+import { CALLBACK_QUEUE, channelQueue, PIPELINE_QUEUE, RESULT_QUEUE, SCHEDULED_QUEUE } from './names.ts'
 import type { RedisConnection } from './redis.ts'
 
 /** A job on its way into a queue; `fair` says whose it is and how urgent. */
@@ -16,6 +16,7 @@ export interface Queues {
   pipeline: Queue
   scheduled: Queue
   results: Queue
+  callbacks: Queue
   /** The queue of a channel type. */
   channel(channelType: string): Queue
   /** Adds jobs in one call, in the fair order of tenants. A job whose id exists already is left as it is. */
@@ -64,6 +65,7 @@ export function createQueues(
     pipeline: queue(PIPELINE_QUEUE),
     scheduled: queue(SCHEDULED_QUEUE),
     results: queue(RESULT_QUEUE),
+    callbacks: queue(CALLBACK_QUEUE),
     channel: (channelType) => queue(channelQueue(channelType)),
     async addFairly(target, jobs) {
       const priorities = await fairPriorities(

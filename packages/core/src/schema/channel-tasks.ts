@@ -1,4 +1,14 @@
-import { index, int, mediumtext, mysqlTable, primaryKey, text, uniqueIndex, varchar } from 'drizzle-orm/mysql-core'
+import {
+  index,
+  int,
+  mediumtext,
+  mysqlTable,
+  primaryKey,
+  text,
+  tinyint,
+  uniqueIndex,
+  varchar,
+} from 'drizzle-orm/mysql-core'
 import { asciiBin, autoId, bigintString, datetimeMs, datetimeSeconds, stampedSeconds } from './columns.ts'
 
 /** One channel's share of a message. `create_time` is its message's, so that both lie in the same monthly partition. */
@@ -34,6 +44,12 @@ export const channelTasks = mysqlTable(
     attempts: text('attempts'),
     /** JSON of the adapter's own: how far a send has come that takes several provider calls. */
     progress: text('progress'),
+    /** 1: cancelled while it was being sent; should that fail, it is not tried again. */
+    cancelled: tinyint('cancelled').notNull().default(0),
+    /** When an operator last had it tried again: the attempts before count no more. */
+    retriedAt: datetimeMs('retried_at'),
+    /** When the provider took the message back. */
+    recallTime: datetimeSeconds('recall_time'),
     createTime: stampedSeconds('create_time'),
     updateTime: stampedSeconds('update_time'),
     finishTime: datetimeSeconds('finish_time'),

@@ -47,13 +47,32 @@ export const messages = mysqlTable(
     acceptedAt: stampedMs('accepted_at'),
     /** The queue job that carries the message through the pipeline; the reconciler asks whether it still exists. */
     jobId: asciiBin('job_id', { length: 64 }),
-    /** When the system must have acted on the message next; NULL once it is final. Served by ix_due for the reconciler. */
+    /** Raised by each retry and cancel: what was worked out from an older state of the message is not written any more. */
+    revision: int('revision').notNull().default(0),
+    /** Comma-separated channel types whose tasks wait for the pipeline to run for them again; NULL = none. */
+    rerunChannels: text('rerun_channels'),
+    /**
+     * When the system must have acted on the message next; NULL once it is final and its callback, if any, is over.
+     * Served by ix_due for the reconciler.
+     */
     dueTime: datetimeMs('due_time'),
     /** What each pipeline step did and when: JSON for GET …/trace. */
     steps: text('steps'),
     createTime: stampedSeconds('create_time'),
     updateTime: stampedSeconds('update_time'),
     finishTime: datetimeSeconds('finish_time'),
+    /** A CallbackState; NULL where no callback is wanted. */
+    callbackState: asciiBin('callback_state', { length: 10 }),
+    /** How often the message has become final: each time is an event of its own. */
+    callbackGeneration: int('callback_generation').notNull().default(0),
+    /** Tries of the present event, the one under way included. */
+    callbackAttempts: int('callback_attempts').notNull().default(0),
+    /** Nobody may try before. While a try is under way: when another one may take over. */
+    callbackNextTime: datetimeMs('callback_next_time'),
+    /** What the last try led to, for people. */
+    callbackResult: varchar('callback_result', { length: 255 }),
+    /** Whose try is under way. */
+    callbackToken: asciiBin('callback_token', { length: 64 }),
   },
   (table) => [
     primaryKey({ columns: [table.id, table.createTime] }),

@@ -4,6 +4,9 @@ import { fileURLToPath } from 'node:url'
 import type { RowDataPacket } from 'mysql2/promise'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../../devkit/src/testing/test-database.ts'
+import { createCallbackSecretStore } from '../callbacks/callback-secret-store.ts'
+import { openSecret } from '../callbacks/sealed-secret.ts'
+import { createSigningSecrets } from '../callbacks/signing-secrets.ts'
 import { createLocalAdapter } from '../channels/local/index.ts'
 import { createChannelRegistry } from '../channels/registry.ts'
 import { createChannelConfigStore } from '../configs/channel-config-store.ts'
@@ -108,4 +111,17 @@ test('a value whose key is unknown is left as it is and told; the others are rot
     ],
   })
   expect((await storeWith(NEW).get('3', kept.object.id)).object.channelName).toBe('b')
+})
+
+test('the signing secrets of callbacks are rotated as well, those that were replaced among them', async () => {
+  const store = createCallbackSecretStore({ pool: database.pool, cipher: createCipher([OLD]) })
+  const call = { tenantId: '6', actor: ACTOR }
+  const made = [await store.create(call), await store.create(call)].map(({ secret }) => secret)
+  await rotateKeys(database.pool, createCipher([NEW, OLD]), NEW.kid)
+  const uncached = { subscribe: () => undefined, caughtUp: () => undefined }
+  const stored = await createSigningSecrets(database.pool, uncached)('6')
+  expect(stored.map((row) => openSecret(createCipher([NEW]), row))).toEqual(made.toReversed())
+  const [swapped] = stored
+  if (!swapped) throw new Error('nothing stored')
+  expect(() => openSecret(createCipher([NEW]), { ...swapped, tenantId: '7' })).toThrow('belongs elsewhere')
 })

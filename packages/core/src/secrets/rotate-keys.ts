@@ -1,9 +1,13 @@
 import type { Pool, ResultSetHeader, RowDataPacket } from 'mysql2/promise'
+import { secretBinding } from '../callbacks/sealed-secret.ts'
 import { bindingOf } from '../configs/channel-config-secrets.ts'
 import { type Cipher, CipherError } from './cipher.ts'
 
 /** Columns that hold encrypted values, each with what binds a value to its row. */
-const SEALED_COLUMNS = [{ table: 'msg_channel_config', column: 'config_json', bindingOf }] as const
+const SEALED_COLUMNS = [
+  { table: 'msg_channel_config', column: 'config_json', bindingOf },
+  { table: 'msg_callback_secret', column: 'secret', bindingOf: secretBinding },
+] as const
 type SealedColumn = (typeof SEALED_COLUMNS)[number]
 
 interface SealedRow {

@@ -52,6 +52,12 @@ export const SETTINGS = {
     scope: 'platform',
     fallback: () => 12,
   },
+  inboxRetentionDays: {
+    schema: Type.Integer({ minimum: 1, maximum: 3660 }),
+    description: 'Days that messages stay in the inboxes, read or not',
+    scope: 'platform',
+    fallback: () => 90,
+  },
   auditRetentionMonths: {
     schema: Type.Integer({ minimum: 1, maximum: 120 }),
     description: 'Months of entries of the audit trail kept besides the current one (UTC)',
@@ -80,7 +86,7 @@ export const SETTINGS = {
   cleanUpIntervalSeconds: {
     schema: Type.Integer({ minimum: 60, maximum: 86_400 }),
     description:
-      'How often the task clean-up removes what is past its time: keys of dropped messages, old audit entries',
+      'How often the task clean-up removes what is past its time: keys of dropped messages, old audit entries, old inbox messages',
     scope: 'platform',
     fallback: () => 3_600,
   },
@@ -100,6 +106,7 @@ export interface Settings {
   sendingPaused: boolean
   apiRequestsPerMinute: number
   retentionMonths: number
+  inboxRetentionDays: number
   auditRetentionMonths: number
   reconcileIntervalSeconds: number
   advanceLinesIntervalSeconds: number

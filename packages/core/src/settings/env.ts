@@ -35,6 +35,7 @@ export function readEnv(variables: Variables = process.env) {
     ...readDatabaseEnv(variables),
     host: text('HOST') ?? '0.0.0.0',
     port: integer('PORT', 3000, 0, 65_535),
+    ...readRpcEnv(variables),
     databaseReplicaUrl: url('DATABASE_REPLICA_URL', ['mysql:']),
     redisUrl: url('REDIS_URL', ['redis:', 'rediss:']),
     redisClusterNodes,
@@ -59,7 +60,7 @@ export function readEnv(variables: Variables = process.env) {
     sendTimeoutMs: integer('SEND_TIMEOUT_MS', 10_000, 1, 600_000),
     workerQueues: list('WORKER_QUEUES'),
     pipelineConcurrency: integer('PIPELINE_CONCURRENCY', 8, 1, 1000),
-    channelConcurrency: integer('CHANNEL_CONCURRENCY', 64, 1, 10_000),
+    channelConcurrency: integer('CHANNEL_CONCURRENCY', 100, 1, 10_000),
     workerMetricsPort: integer('WORKER_METRICS_PORT', 9464, 0, 65_535),
     channelAdapters: list('CHANNEL_ADAPTERS'),
     messageHandlers: list('MESSAGE_HANDLERS'),
@@ -67,6 +68,21 @@ export function readEnv(variables: Variables = process.env) {
     logLevel: oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
     logFile: text('LOG_FILE'),
     otlpEndpoint: url('OTEL_EXPORTER_OTLP_ENDPOINT', ['https:', 'http:']),
+  }
+}
+
+/** The port of Dubbo and gRPC callers; `rpcPort` is undefined where it is switched off by an empty RPC_PORT. */
+function readRpcEnv(variables: Variables) {
+  const { text, integer, required } = readers(variables)
+  if (text('RPC_TLS_CERT')) required('RPC_TLS_KEY')
+  if (text('RPC_TLS_KEY')) required('RPC_TLS_CERT')
+  return {
+    rpcPort: variables.RPC_PORT?.trim() === '' ? undefined : integer('RPC_PORT', 50_051, 0, 65_535),
+    rpcInterface: javaName('RPC_INTERFACE', text('RPC_INTERFACE') ?? 'com.messagecenter.api.MessageSendService'),
+    rpcGroup: text('RPC_GROUP'),
+    rpcVersion: text('RPC_VERSION'),
+    rpcTlsCert: readable('RPC_TLS_CERT', text('RPC_TLS_CERT')),
+    rpcTlsKey: readable('RPC_TLS_KEY', text('RPC_TLS_KEY')),
   }
 }
 
@@ -179,6 +195,13 @@ function nodes(name: string, list: (name: string) => string[]): string[] {
   const wrong = entries.find((node) => !/^(?:\[[^\]]+\]|[^:\s]+):\d{1,5}$/.test(node))
   if (wrong) throw new EnvError(`${name} must be host:port, comma-separated, not '${wrong}'`)
   return entries
+}
+
+function javaName(name: string, value: string): string {
+  if (!/^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)+$/.test(value)) {
+    throw new EnvError(`${name} must be the full name of a Java interface, not '${value}'`)
+  }
+  return value
 }
 
 function timeZone(value: string): string {

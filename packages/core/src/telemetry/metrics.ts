@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
@@ -54,6 +54,18 @@ export function createMetrics() {
       labelNames: ['channel'],
       registers,
     }),
+    circuitsOpen: new Gauge({
+      name: 'message_center_circuit_open',
+      help: 'Channel configs that are rested because their provider keeps failing; every worker process tells the same',
+      labelNames: ['channel'],
+      registers,
+    }),
+    jobsSetAside: new Gauge({
+      name: 'message_center_queue_jobs_set_aside',
+      help: "Jobs that this process has put back because their config's share of the slots is in use",
+      labelNames: ['queue'],
+      registers,
+    }),
     acceptFlush: new Histogram({
       name: 'message_center_accept_flush_messages',
       help: 'Messages that shared one group commit',
@@ -65,10 +77,21 @@ export function createMetrics() {
       help: 'Messages or tasks whose job could not be added at once and was left to the reconciler',
       registers,
     }),
+    inboxStreams: new Gauge({
+      name: 'message_center_inbox_streams',
+      help: 'Open event streams of inboxes',
+      registers,
+    }),
     reconciled: new Counter({
       name: 'message_center_reconciled_total',
-      help: 'Messages and tasks that the reconciler gave a new job',
+      help: 'Messages, tasks and callbacks that the reconciler gave a new job',
       labelNames: ['kind'],
+      registers,
+    }),
+    callbackTries: new Counter({
+      name: 'message_center_callback_tries_total',
+      help: 'Tries of callbacks: delivered, retried (will be tried again), failed (given up)',
+      labelNames: ['outcome'],
       registers,
     }),
   }

@@ -24,7 +24,13 @@ export async function measureIdleLatency(system: TestSystem, samples: number): P
     const [arrived] = await system.sandbox.client.messages({ contains: orderNo })
     latencies.push((arrived?.at ?? Number.NaN) - postedAt)
   }
-  latencies.sort((a, b) => a - b)
-  const at = (share: number) => latencies[Math.min(samples - 1, Math.floor(samples * share))] ?? Number.NaN
+  return latencyOf(latencies)
+}
+
+/** Percentiles of measured latencies (ms). */
+export function latencyOf(latencies: readonly number[]): Latency {
+  const sorted = latencies.toSorted((a, b) => a - b)
+  const samples = sorted.length
+  const at = (share: number) => sorted[Math.min(samples - 1, Math.floor(samples * share))] ?? Number.NaN
   return { samples, p50Ms: at(0.5), p99Ms: at(0.99) }
 }

@@ -4,12 +4,16 @@ import { setUpBenchTenant, startPeer } from '../bench/bench-system.ts'
 import { measureAccept } from '../bench/measure-accept.ts'
 import { measureBare, measureOurs } from '../bench/measure-end-to-end.ts'
 import { measureIdleLatency } from '../bench/measure-idle-latency.ts'
+import { type Isolation, measureIsolation } from '../bench/measure-isolation.ts'
 import { startServices } from '../services/services.ts'
 import { workspaceRoot } from '../services/workspace.ts'
 import { createTestDataDir } from '../testing/test-data-dir.ts'
-import { startTestSystem } from '../testing/test-system.ts'
+import { startTestSystem, type TestSystem } from '../testing/test-system.ts'
 
-/** `npm run bench`: all figures side by side in one run; ratios count, absolute figures depend on the machine. */
+/**
+ * `npm run bench`: all figures side by side in one run; ratios count, absolute figures depend on the machine.
+ * `npm run bench -- isolation`: how others fare beside a config, or a provider, that is sick.
+ */
 async function main(): Promise<void> {
   const quick = process.argv.includes('--quick')
   const messages = quick ? 3_000 : 15_000
@@ -18,8 +22,9 @@ async function main(): Promise<void> {
   const services = await startServices({ dataDir: folder.path, progress: say, keepData: false })
   const system = await startTestSystem({ ...services, apis: 1, workers: 1 })
   try {
-    await setUpBenchTenant(system)
     const { redisUrl } = services
+    if (process.argv.includes('isolation')) return await benchIsolation(system, redisUrl, quick)
+    await setUpBenchTenant(system)
     const token = system.token()
     const latency = await measureIdleLatency(system, quick ? 100 : 500)
     row('idle: POST to provider', `p50 ${latency.p50Ms.toFixed(1)} ms, p99 ${latency.p99Ms.toFixed(1)} ms`)
@@ -52,6 +57,24 @@ async function main(): Promise<void> {
     await services.stop()
     folder.remove()
   }
+}
+
+async function benchIsolation(system: TestSystem, redisUrl: string, quick: boolean): Promise<void> {
+  const results: Isolation[] = []
+  const amount = quick ? { waiting: 1_000, samples: 50 } : { waiting: 10_000, samples: 200 }
+  for await (const result of measureIsolation(system, redisUrl, amount)) {
+    results.push(result)
+    const { sickness, waiting, victims, redisCommandsPerSecond, workerCpuShare, recoverySeconds } = result
+    row(sickness, `${waiting} messages wait`)
+    for (const [name, { quiet, beside, p99Ratio }] of Object.entries(victims)) {
+      const figures = `p99 ${beside.p99Ms.toFixed(1)} ms, quiet ${quiet.p99Ms.toFixed(1)} ms; ratio ${p99Ratio.toFixed(2)}`
+      row(`  ${name}: POST to provider`, figures)
+    }
+    const share = `${(workerCpuShare * 100).toFixed(1)} % of a core`
+    row('  the waiting itself', `${redisCommandsPerSecond.toFixed(0)} Redis commands/s, ${share}`)
+    if (recoverySeconds !== undefined) row('  all sent after its recovery', `${recoverySeconds.toFixed(1)} s`)
+  }
+  store({ quick, isolation: results })
 }
 
 function store(results: object): void {

@@ -21,6 +21,7 @@ import { dataDir } from '../services/workspace.ts'
 
 const TOKEN_SECONDS = 12 * 3600
 const API_PORT = 3000
+const RPC_PORT = 50_051
 const WORKER_METRICS_PORT = 9464
 const SANDBOX_PORT = 4010
 const logFolder = join(dataDir, 'logs')
@@ -119,6 +120,7 @@ function sandboxUrls(sandboxUrl: string): Record<string, string> {
 async function startProcesses(env: Record<string, string>, watch: (found: ServiceProcess) => void) {
   const metricsPort = Number(process.env.WORKER_METRICS_PORT) || (await portOrFree(WORKER_METRICS_PORT))
   const apiPort = Number(process.env.PORT) || (await portOrFree(API_PORT))
+  const rpcPort = process.env.RPC_PORT ?? String(await portOrFree(RPC_PORT))
   const workerMetricsUrl = `http://127.0.0.1:${metricsPort}`
   const apiUrl = `http://127.0.0.1:${apiPort}`
   await step('Worker and API', async (note) => {
@@ -133,12 +135,13 @@ async function startProcesses(env: Record<string, string>, watch: (found: Servic
     const api = await startApp({
       name: 'API',
       script: 'apps/api/src/main.ts',
-      env: { ...env, PORT: String(apiPort) },
+      env: { ...env, PORT: String(apiPort), RPC_PORT: rpcPort },
       readyUrl: `${apiUrl}/health/ready`,
       log: logOf('api'),
     })
     watch(api)
     note(`${apiUrl}, logs in ${logFolder}`)
+    if (rpcPort !== '') note(`Dubbo and gRPC on port ${rpcPort}`)
   })
   return { apiUrl, workerMetricsUrl }
 }

@@ -21,6 +21,7 @@ export async function storePending(pool: Pool, count: number, fields: Partial<Ne
       priority: 5,
       sendAt: null,
       expiresAt: null,
+      wantsCallback: false,
       contentHash: '0'.repeat(64),
       acceptedAt,
       createTime: toDatetime(acceptedAt),
@@ -46,6 +47,8 @@ export function planned(ref: MessageRef, tasks: Partial<PlannedTask>[] = [{}]): 
   }
   return {
     ...ref,
+    revision: 0,
+    rerunChannels: null,
     failure: null,
     steps: [],
     dispatchStartedAt: Date.now(),

@@ -59,6 +59,8 @@ export async function createTestEnvironment(
     JWT_SECRET: secret,
     CONFIG_ENCRYPTION_KEYS: `test:${randomBytes(32).toString('base64')}`,
     HOST: '127.0.0.1',
+    // Tests run side by side: those that want the port choose one.
+    RPC_PORT: '',
     LOG_LEVEL: 'warn',
     ...variables,
   }

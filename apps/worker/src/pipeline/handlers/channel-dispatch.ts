@@ -19,11 +19,13 @@ export function plannedMessage(
   context: PipelineContext,
   maxRetry: (channel: PipelineContext['allChannels'][number]) => number,
 ): PlannedMessage {
-  const { tenantId, messageId, createTime } = context.message
+  const { tenantId, messageId, createTime, revision, rerunChannels } = context.message
   return {
     tenantId,
     messageId,
     createTime,
+    revision,
+    rerunChannels,
     failure: context.failure,
     steps: context.steps,
     dispatchStartedAt: Date.now(),

@@ -1,4 +1,5 @@
 import type { ChannelRegistry } from '@message-center/core/channels/registry.ts'
+import type { Circuits } from '@message-center/core/circuits/circuits.ts'
 import type { SettingsSource } from '@message-center/core/configs/settings-source.ts'
 import type { TemplateSource } from '@message-center/core/configs/template-source.ts'
 import type { DerivedStatus } from '@message-center/core/messages/message-status.ts'
@@ -22,6 +23,7 @@ export interface HandlerDependencies {
   cipher: Cipher
   limiter: RateLimiter
   limitOf: ConfigLimits
+  circuits: Circuits
   now(): Date
   dispatch(context: PipelineContext): Promise<void>
   onStatus(context: PipelineContext, status: DerivedStatus): void
@@ -32,7 +34,7 @@ export function builtInHandlers(deps: HandlerDependencies): MessageHandler[] {
   return [
     validation({ channelTypes: new Set(deps.registry.keys()) }),
     timeWindow(deps),
-    channelRouter(),
+    channelRouter(deps),
     rateLimit(deps),
     templateRender(deps),
     channelDispatch(deps),

@@ -3,7 +3,7 @@ import type { ChannelPlan, MessageContext, MessageHandler } from '@message-cente
 import type { ConfigLimits } from '@message-center/core/quota/config-limits.ts'
 import type { Candidate } from '@message-center/core/rate-limit/operations.ts'
 import type { RateLimiter } from '@message-center/core/rate-limit/rate-limiter.ts'
-import { reservationKey } from '../../delivery/reservation.ts'
+import { reservationKey } from '@message-center/core/rate-limit/reservation-key.ts'
 import type { TrackedChannel } from '../context.ts'
 
 /**

@@ -1,7 +1,10 @@
-import type { Pool, ResultSetHeader } from 'mysql2/promise'
+import type { Pool } from 'mysql2/promise'
 import type { Content, ContentOf, MessageType } from '../../contracts/content.ts'
+import { createInboxWriter, removeDelivery } from '../../inbox/deliveries.ts'
+import { EVERYONE, isUserId } from '../../inbox/readers.ts'
 import type { ChannelAdapter, Recipients } from '../adapter.ts'
 import { ChannelError } from '../channel-error.ts'
+import { addNotReached, describeNotReached } from '../not-reached.ts'
 import { LocalConfig } from './schema.ts'
 import { cardStrategy } from './strategies/card.ts'
 import type { InboxContent } from './strategies/inbox-content.ts'
@@ -9,14 +12,18 @@ import { linkStrategy } from './strategies/link.ts'
 import { markdownStrategy } from './strategies/markdown.ts'
 import { textStrategy } from './strategies/text.ts'
 
-/** The reader that stands for everyone of the tenant. */
-const EVERYONE = '*'
-
 /** `content` is a TEXT column. */
 const MAX_BYTES = 65_535
 
+export interface LocalDependencies {
+  pool: Pool
+  /** Told after each commit which tenants' inboxes have something new. */
+  onDelivered?(tenantIds: string[]): void
+}
+
 /** The in-app inbox: a row per reader. Needs the database, not the network. */
-export function createLocalAdapter({ pool }: { pool: Pool }): ChannelAdapter {
+export function createLocalAdapter({ pool, onDelivered = () => {} }: LocalDependencies): ChannelAdapter {
+  const inbox = createInboxWriter(pool, onDelivered)
   return {
     type: 'LOCAL',
     displayName: '站内信 (in-app inbox)',
@@ -33,37 +40,30 @@ export function createLocalAdapter({ pool }: { pool: Pool }): ChannelAdapter {
     },
     async send({ messageType, content, recipients, task }) {
       const readers = readersOf(recipients)
+      const detail = notReached(recipients)
       if (readers.length === 0)
-        throw new ChannelError('PERMANENT', { code: 'NO_RECIPIENT', message: 'the inbox needs user ids' })
-      const row = inboxContent(messageType, content)
-      const rows = readers.map((userId) => [
-        task.tenantId,
-        userId,
-        task.messageId,
-        task.taskId,
-        messageType,
-        row.title,
-        row.content,
-      ])
-      const [result] = await pool.query<ResultSetHeader>(
-        // IGNORE: a second delivery of the same task finds its rows there.
-        `INSERT IGNORE INTO msg_inbox (tenant_id, user_id, message_id, task_id, message_type, title, content) VALUES ?`,
-        [rows],
-      )
-      return { response: { readers: readers.length, written: result.affectedRows } }
+        throw new ChannelError('PERMANENT', { code: 'NO_RECIPIENT', message: detail || 'the inbox needs user ids' })
+      await inbox.deliver({ ...task, readers, messageType, ...inboxContent(messageType, content) })
+      return { response: { readers: readers.length }, ...(detail ? { detail } : {}) }
     },
     async recall({ task }) {
-      const [result] = await pool.query<ResultSetHeader>('DELETE FROM msg_inbox WHERE task_id = ? AND tenant_id = ?', [
-        task.taskId,
-        task.tenantId,
-      ])
-      return result.affectedRows > 0 ? { recalled: true } : { recalled: false, reason: 'no inbox holds it any more' }
+      if (await removeDelivery(pool, task)) return { recalled: true }
+      return { recalled: false, reason: 'no inbox holds it any more' }
     },
   }
 }
 
+/** Data of a message must not be able to name everyone: only `all` does. */
 function readersOf({ userIds, all }: Recipients): string[] {
-  return all ? [EVERYONE] : userIds
+  return all ? [EVERYONE] : userIds.filter(isUserId)
+}
+
+/** Whom the inbox cannot reach, for people; '' where there is nobody. */
+function notReached({ userIds, mobiles, all }: Recipients): string {
+  if (all) return ''
+  const wrong = userIds.filter((userId) => !isUserId(userId))
+  const tally = addNotReached({}, 'not a user id', wrong)
+  return describeNotReached(addNotReached(tally, 'the inbox knows user ids only', mobiles))
 }
 
 const STRATEGIES: { [Type in MessageType]: (content: ContentOf[Type], recipients: Recipients) => InboxContent } = {

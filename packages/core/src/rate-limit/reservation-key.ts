@@ -1,10 +1,6 @@
-import type { ChannelJob } from '@message-center/core/queues/jobs.ts'
-
-type Identity = Pick<ChannelJob, 'tenantId' | 'messageId' | 'channelType'>
-
 /** Deterministic per message and channel: a pipeline that runs again finds its reservation, and so does the send. */
-export function reservationKey({ tenantId, messageId, channelType }: Identity): string {
-  return `${tenantId}/${messageId}/${channelType}`
+export function reservationKey(task: { tenantId: string; messageId: string; channelType: string }): string {
+  return `${task.tenantId}/${task.messageId}/${task.channelType}`
 }
 
 /** The message id of a reservation's key; none of its parts holds a slash. */

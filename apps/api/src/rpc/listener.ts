@@ -1,0 +1,71 @@
+import { createServer as createHttp1, type RequestListener } from 'node:http'
+import { createServer as createHttp2, createSecureServer, type Http2Server, type ServerHttp2Session } from 'node:http2'
+import { createServer, type Server, type Socket } from 'node:net'
+
+const PREFACE_START = 'PRI'
+/** Whoever connects has to say something within. */
+const FIRST_BYTE_MS = 10_000
+const MAX_STREAMS = 1000
+const EVERY_MS = 50
+/** Whoever is connected for so long after the order to stop is cut off: the process has 10 s in all. */
+const PATIENCE_MS = 8_000
+
+export interface Listener {
+  server: Server
+  /** From now on nothing new is taken; connections are closed as what is in hand has been answered. */
+  drain(): void
+}
+
+const HTTP2 = { settings: { maxConcurrentStreams: MAX_STREAMS } }
+
+/**
+ * One port for HTTP/2 and HTTP/1.1: by the first bytes without TLS (no client of gRPC or Dubbo upgrades from HTTP/1.1), by
+ * ALPN with it.
+ */
+export function createListener(handler: RequestListener, tls: { cert: Buffer; key: Buffer } | undefined): Listener {
+  const sessions = new Set<ServerHttp2Session>()
+  const sockets = new Set<Socket>()
+  const http1 = createHttp1(handler)
+  const watch = (http2: Pick<Http2Server, 'on'>) =>
+    http2.on('session', (session: ServerHttp2Session) => {
+      sessions.add(session)
+      session.once('close', () => sessions.delete(session))
+    })
+  // Both kinds of request have what Fastify and Connect use of them.
+  const anyHandler = handler as never
+  const server = tls
+    ? (createSecureServer({ ...HTTP2, ...tls, allowHTTP1: true }, anyHandler) as unknown as Server)
+    : createServer((socket) => route(socket))
+  const http2 = tls ? undefined : createHttp2(HTTP2, anyHandler)
+  watch(http2 ?? (server as unknown as Http2Server))
+  server.on(tls ? 'secureConnection' : 'connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
+
+  function route(socket: Socket): void {
+    socket.on('error', () => socket.destroy())
+    socket.setTimeout(FIRST_BYTE_MS, () => socket.destroy())
+    socket.once('data', (first: Buffer) => {
+      socket.setTimeout(0)
+      socket.pause()
+      socket.unshift(first)
+      const isHttp2 = first.toString('latin1', 0, PREFACE_START.length) === PREFACE_START
+      ;(isHttp2 ? http2 : http1)?.emit('connection', socket)
+      process.nextTick(() => socket.resume())
+    })
+  }
+
+  return {
+    server,
+    drain() {
+      const cutOff = Date.now() + PATIENCE_MS
+      for (const session of sessions) session.close()
+      const timer = setInterval(() => {
+        http1.closeIdleConnections()
+        if (Date.now() >= cutOff) for (const socket of sockets) socket.destroy()
+      }, EVERY_MS)
+      server.once('close', () => clearInterval(timer))
+    },
+  }
+}

@@ -1,0 +1,100 @@
+import { create } from '@bufbuild/protobuf'
+import { Code, ConnectError, type ConnectRouter, createContextKey, type HandlerContext } from '@connectrpc/connect'
+import { AppError } from '@message-center/core/contracts/errors.ts'
+import type { SendResult } from '@message-center/core/contracts/messages.ts'
+import type { Acceptor } from '@message-center/core/messages/accept.ts'
+import type { FastifyRequest } from 'fastify'
+import { toAppError } from '../plugins/errors.ts'
+import { acceptAsResult, acceptBatch } from '../send-message.ts'
+import {
+  BatchSendResultSchema,
+  type Message,
+  type MessageList,
+  MessageSendService,
+  SendResultSchema,
+} from './generated/message_center_pb.js'
+import { toConnectError } from './grpc-status.ts'
+import { javaOfBatchResult, javaOfResult, messageOfJava, messagesOfJava } from './java-messages.ts'
+import { messageOfProto, protoOfBatchResult, protoOfResult } from './proto-messages.ts'
+import { onlyArgument, wrapAnswer, wrapperOf } from './triple-wrapper.ts'
+
+export const MESSAGE_LIMIT = 256 * 1024
+export const BATCH_LIMIT = 16 * 1024 * 1024
+
+/** The HTTP request behind a call: who calls, and his log. */
+export const httpRequest = createContextKey<FastifyRequest | undefined>(undefined)
+
+export interface MessageCalls {
+  /** A refusal of the message is a result. @throws AppError UNAVAILABLE or INTERNAL: try again */
+  send(body: unknown, request: FastifyRequest): Promise<SendResult>
+  sendBatch(bodies: unknown, request: FastifyRequest): ReturnType<typeof acceptBatch>
+}
+
+/** The two calls, behind the same acceptor as REST. */
+export function createMessageCalls(acceptor: Acceptor): MessageCalls {
+  return {
+    async send(body, request) {
+      const result = await acceptAsResult(acceptor, body, request.caller, request.log)
+      const { errorCode, errorMessage = '', messageId } = result
+      if (errorCode === 'UNAVAILABLE' || errorCode === 'INTERNAL')
+        throw new AppError(errorCode, errorMessage, { messageId })
+      return result
+    },
+    sendBatch: (bodies, request) => acceptBatch(acceptor, bodies, request.caller, request.log),
+  }
+}
+
+/**
+ * The calls by gRPC, gRPC-Web and Connect: with messages of the published .proto, or with Dubbo's wrapper around plain Java
+ * objects.
+ * @param javaPackage where the callers have the classes of the results
+ */
+export function messageSendRoutes(router: ConnectRouter, calls: MessageCalls, javaPackage: string): void {
+  const { sendMessage, batchSendMessages } = MessageSendService.method
+
+  async function send(message: Message, request: FastifyRequest) {
+    const wrapper = wrapperOf(message)
+    if (!wrapper) return protoOfResult(await calls.send(messageOfProto(message), request))
+    const result = await calls.send(messageOfJava(onlyArgument(wrapper), MESSAGE_LIMIT), request)
+    const answer = create(SendResultSchema)
+    return wrapAnswer(answer, wrapper.serializeType, javaOfResult(result, javaPackage), `${javaPackage}.SendResult`)
+  }
+
+  async function sendBatch(list: MessageList, request: FastifyRequest) {
+    const wrapper = wrapperOf(list)
+    if (!wrapper) return protoOfBatchResult(await calls.sendBatch(list.messages.map(messageOfProto), request))
+    const result = await calls.sendBatch(messagesOfJava(onlyArgument(wrapper), BATCH_LIMIT), request)
+    const data = javaOfBatchResult(result, javaPackage)
+    return wrapAnswer(create(BatchSendResultSchema), wrapper.serializeType, data, `${javaPackage}.BatchSendResult`)
+  }
+
+  router.rpc(sendMessage, (message, context) => withinDeadline(context, (request) => send(message, request)), {
+    readMaxBytes: MESSAGE_LIMIT,
+  })
+  router.rpc(batchSendMessages, (list, context) => withinDeadline(context, (request) => sendBatch(list, request)), {
+    readMaxBytes: BATCH_LIMIT,
+  })
+}
+
+/** Answers when the caller's patience (`grpc-timeout`) ends, whatever goes on: a commit under way is not taken back. */
+async function withinDeadline<T>(
+  { signal, values }: HandlerContext,
+  work: (request: FastifyRequest) => Promise<T>,
+): Promise<T> {
+  const request = values.get(httpRequest)
+  if (!request) throw new ConnectError('the call came without its request', Code.Internal)
+  const { promise: ended, reject } = Promise.withResolvers<never>()
+  const onAbort = () => reject(signal.reason)
+  signal.addEventListener('abort', onAbort)
+  try {
+    signal.throwIfAborted()
+    return await Promise.race([work(request), ended])
+  } catch (error) {
+    const told = toConnectError(error)
+    if (told instanceof ConnectError) throw told
+    request.log.error({ err: error }, 'rpc failed')
+    throw toConnectError(toAppError(error))
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}

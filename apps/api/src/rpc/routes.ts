@@ -1,0 +1,106 @@
+import { createConnectRouter, createContextValues } from '@connectrpc/connect'
+import type { UniversalHandler } from '@connectrpc/connect/protocol'
+import {
+  compressionGzip,
+  universalRequestFromNodeRequest,
+  universalResponseToNodeResponse,
+} from '@connectrpc/connect-node'
+import { AppError } from '@message-center/core/contracts/errors.ts'
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import { Health } from './generated/grpc/health/v1/health_pb.js'
+import { MessageSendService } from './generated/message_center_pb.js'
+import { healthRoutes } from './health.ts'
+import { argumentOfJson, messageOfJson, messagesOfJson } from './json-calls.ts'
+import {
+  BATCH_LIMIT,
+  httpRequest,
+  MESSAGE_LIMIT,
+  type MessageCalls,
+  messageSendRoutes,
+} from './message-send-service.ts'
+import { reflectionRoutes } from './reflection.ts'
+
+/** Older tools ask for reflection by this name; its messages are those of v1. */
+const REFLECTION = '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo'
+const REFLECTION_ALPHA = '/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo'
+
+export interface RpcRouteOptions {
+  /** Full name of the Java interface. */
+  serviceInterface: string
+  group: string | undefined
+  version: string | undefined
+  calls: MessageCalls
+  ready(): Promise<void>
+  stopping: AbortSignal
+}
+
+/** Every path of the RPC port. The two calls answer by the Java interface's name and by that of the published .proto. */
+export const rpcRoutes: FastifyPluginAsync<RpcRouteOptions> = async (app, options) => {
+  const { serviceInterface, calls, ready, stopping } = options
+  const names = new Set([serviceInterface, MessageSendService.typeName])
+  const router = createConnectRouter({ acceptCompression: [compressionGzip] })
+  messageSendRoutes(router, calls, serviceInterface.replace(/[.]?[^.]*$/, ''))
+  healthRoutes(router, names, ready, stopping)
+  reflectionRoutes(router, [MessageSendService, Health])
+  for (const handler of router.handlers) {
+    if (handler.service.typeName === MessageSendService.typeName) addCall(app, handler, names, options)
+    else {
+      const paths = [handler.requestPath, ...(handler.requestPath === REFLECTION ? [REFLECTION_ALPHA] : [])]
+      for (const path of paths) app.post(path, { config: { access: 'public' }, handler: viaConnect(handler) })
+    }
+  }
+}
+
+function addCall(app: FastifyInstance, handler: UniversalHandler, names: Set<string>, options: RpcRouteOptions): void {
+  const isBatch = handler.method.name === 'batchSendMessages'
+  const connect = viaConnect(handler)
+  const json = viaJson(options.calls, isBatch)
+  for (const name of names) {
+    app.post(`/${name}/${handler.method.name}`, {
+      bodyLimit: isBatch ? BATCH_LIMIT : MESSAGE_LIMIT,
+      config: { access: ['sender'] },
+      onRequest: async (request) => refuseOtherService(request, options),
+      handler: (request, reply) => (request.body === undefined ? connect(request, reply) : json(request)),
+    })
+  }
+}
+
+/** gRPC, gRPC-Web and Connect's binary form: Connect reads the body, and writes the answer with its trailers. */
+function viaConnect(handler: UniversalHandler) {
+  return async (request: FastifyRequest, reply: FastifyReply) => {
+    reply.hijack()
+    const values = createContextValues().set(httpRequest, request)
+    try {
+      const answer = await handler(universalRequestFromNodeRequest(request.raw, reply.raw, undefined, values))
+      await universalResponseToNodeResponse(answer, reply.raw)
+    } catch (error) {
+      // The answer could not be written: nobody is there any more, or the stream was reset.
+      request.log.info({ err: error }, 'an rpc was not answered to its end')
+      reply.raw.destroy()
+    }
+  }
+}
+
+/** JSON, as curl sends it: numbers keep their digits, which proto3's JSON would round. */
+function viaJson(calls: MessageCalls, isBatch: boolean) {
+  return (request: FastifyRequest) => {
+    const argument = argumentOfJson(request.body)
+    if (!isBatch) return calls.send(messageOfJson(argument), request)
+    const messages = messagesOfJson(argument)
+    return calls.sendBatch(Array.isArray(messages) ? messages.map(messageOfJson) : messages, request)
+  }
+}
+
+/**
+ * Dubbo tells services of one interface apart by group and version. A caller who names neither (curl, gRPC) means the one
+ * that is here.
+ * @throws AppError NOT_FOUND
+ */
+function refuseOtherService({ headers }: FastifyRequest, { serviceInterface, group, version }: RpcRouteOptions): void {
+  const asked = { group: headers['tri-service-group'], version: headers['tri-service-version'] }
+  const isOther = (given: unknown, ours = '') => given !== undefined && given !== ours
+  if (!isOther(asked.group, group) && !isOther(asked.version, version)) return
+  const of = (what: { group?: unknown; version?: unknown }) =>
+    `group '${what.group ?? ''}', version '${what.version ?? ''}'`
+  throw new AppError('NOT_FOUND', `${serviceInterface} is served as ${of({ group, version })}, not as ${of(asked)}`)
+}

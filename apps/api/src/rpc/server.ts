@@ -1,0 +1,117 @@
+import { readFileSync } from 'node:fs'
+import type { Server } from 'node:http'
+import type { ClientRoles } from '@message-center/core/clients/client-source.ts'
+import type { ClientStore } from '@message-center/core/clients/client-store.ts'
+import type { SettingsSource } from '@message-center/core/configs/settings-source.ts'
+import { AppError } from '@message-center/core/contracts/errors.ts'
+import type { Acceptor } from '@message-center/core/messages/accept.ts'
+import type { Env } from '@message-center/core/settings/env.ts'
+import type { Logger } from '@message-center/core/telemetry/logger.ts'
+import fastify, { type FastifyError, type FastifyReply, type FastifyRequest, LogController } from 'fastify'
+import { authPlugin } from '../plugins/auth.ts'
+import { answerError, toAppError } from '../plugins/errors.ts'
+import { rateLimitPlugin } from '../plugins/rate-limit.ts'
+import { readMessageBody } from '../routes/message-body.ts'
+import { bodyReceived } from './body-received.ts'
+import { claimsOfRpcToken, tokenOfCall } from './call-token.ts'
+import { grpcCode, grpcMessage } from './grpc-status.ts'
+import { createListener, type Listener } from './listener.ts'
+import { createMessageCalls, MESSAGE_LIMIT } from './message-send-service.ts'
+import { rpcRoutes } from './routes.ts'
+
+/** What Connect reads from the socket by itself. */
+const BINARY = /^application\/(?:grpc|proto|connect)/
+const GRPC = /^application\/grpc/
+
+export interface RpcDependencies {
+  env: Env
+  logger: Logger
+  acceptor: Acceptor
+  clientRoles: ClientRoles
+  clients: ClientStore
+  settings: SettingsSource
+  /** Rejects where MySQL or Redis does not answer. */
+  ready(): Promise<void>
+}
+
+/**
+ * `MessageSendService` for Dubbo (Triple), gRPC and curl, for a port of its own; listens to nothing yet. Closing it answers
+ * what is in hand.
+ */
+export async function buildRpcServer(dependencies: RpcDependencies) {
+  const { env, logger, acceptor, clientRoles, clients, settings, ready } = dependencies
+  const stopping = new AbortController()
+  let listener: Listener | undefined
+  const app = fastify({
+    loggerInstance: logger,
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
+    frameworkErrors: answerRpcError,
+    return503OnClosing: false,
+    bodyLimit: MESSAGE_LIMIT,
+    serverFactory(handler) {
+      listener = createListener(handler, readTls(env))
+      // Fastify listens to it and closes it, which is the same for every kind of server.
+      return listener.server as unknown as Server
+    },
+  })
+  app.setErrorHandler(answerRpcError)
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?')[0]
+    return answerRpcError(new AppError('NOT_FOUND', `there is no ${request.method} ${path}`), request, reply)
+  })
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, async (_: FastifyRequest, body: Buffer) =>
+    readMessageBody(body),
+  )
+  app.addContentTypeParser(BINARY, (_request, _payload, done) => done(null))
+  await app.register(authPlugin, {
+    env,
+    clientRoles,
+    tokenOf: tokenOfCall,
+    claimsOfOther: (token) => claimsOfRpcToken(clients, token),
+  })
+  await app.register(rateLimitPlugin, { settings })
+  await app.register(rpcRoutes, {
+    serviceInterface: env.rpcInterface,
+    group: env.rpcGroup,
+    version: env.rpcVersion,
+    calls: createMessageCalls(acceptor),
+    ready,
+    stopping: stopping.signal,
+  })
+  app.addHook('onSend', async (request, reply) => {
+    if (stopping.signal.aborted && request.raw.httpVersionMajor === 1) reply.header('connection', 'close')
+  })
+  app.addHook('preClose', async () => {
+    stopping.abort()
+    listener?.drain()
+  })
+  return app
+}
+
+function readTls({ rpcTlsCert, rpcTlsKey }: Env): { cert: Buffer; key: Buffer } | undefined {
+  return rpcTlsCert && rpcTlsKey ? { cert: readFileSync(rpcTlsCert), key: readFileSync(rpcTlsKey) } : undefined
+}
+
+/** By gRPC an error is a grpc-status under HTTP 200; by anything else it is told as by REST. */
+async function answerRpcError(error: FastifyError | AppError, request: FastifyRequest, reply: FastifyReply) {
+  const contentType = request.headers['content-type'] ?? ''
+  if (!GRPC.test(contentType)) return answerError(error, request, reply)
+  const told = toAppError(error, request.routeOptions?.bodyLimit)
+  if (told.code === 'INTERNAL' || told.code === 'UNAVAILABLE') request.log.error({ err: error }, 'rpc failed')
+  await bodyReceived(request.raw, request.routeOptions?.bodyLimit ?? MESSAGE_LIMIT)
+  const status = { 'grpc-status': String(grpcCode(told)), 'grpc-message': grpcMessage(told.message) }
+  const hasTrailers = request.raw.httpVersionMajor === 2 && !contentType.startsWith('application/grpc-web')
+  if (!hasTrailers)
+    return reply
+      .code(200)
+      .headers({ 'content-type': contentType, ...status })
+      .send()
+  reply.hijack()
+  // Headers by themselves: Dubbo's client (3.3.6) takes a call whose only headers end it for cancelled.
+  reply.raw.writeHead(200, { 'content-type': contentType })
+  reply.raw.flushHeaders()
+  reply.raw.addTrailers(status)
+  reply.raw.end()
+  return reply
+}

@@ -1,0 +1,8 @@
+package com.messagecenter.api;
+
+/** The built-in channels. */
+public enum ChannelType {
+    DINGTALK,
+    WECHAT_WORK,
+    LOCAL
+}

@@ -1,0 +1,75 @@
+import type { NewClient } from '@message-center/core/contracts/clients.ts'
+import { buildJava, LOOPBACK_NAME, missingForJava, startJava } from '../interop/java.ts'
+import { killUnderLoad } from '../interop/kill-under-load.ts'
+import { checkPythonClient } from '../interop/python.ts'
+import { freePort } from '../services/ports.ts'
+import { say } from '../services/progress.ts'
+import { startServices } from '../services/services.ts'
+import { createTestDataDir } from '../testing/test-data-dir.ts'
+import { startTestSystem, type TestSystem } from '../testing/test-system.ts'
+import { until } from '../testing/until.ts'
+
+const THREADS = '64'
+const ROUNDS = '10'
+
+/** `npm run test:interop`: the real Java Dubbo client and a Python gRPC client against this system's RPC port. */
+async function main(): Promise<number> {
+  const missing = missingForJava()
+  if (missing !== undefined) {
+    say(
+      `npm run test:interop needs ${missing}, which is not on this machine (Debian: apt-get install openjdk-17-jdk-headless maven)`,
+    )
+    return 1
+  }
+  buildJava()
+  const folder = createTestDataDir()
+  const services = await startServices({ dataDir: folder.path, progress: say, keepData: false })
+  const system = await startTestSystem({ ...services, apis: 0, workers: 0 })
+  try {
+    return await check(system, folder.path)
+  } finally {
+    await system.stop()
+    await services.stop()
+    folder.remove()
+  }
+}
+
+async function check(system: TestSystem, folder: string): Promise<number> {
+  const port = await freePort()
+  const startApi = (rpcPort: number) => system.startApi({ RPC_PORT: String(rpcPort) })
+  const api = await startApi(port)
+  const { body: client } = await system.caller()<NewClient>('POST', '/api/clients', { name: 'java', roles: ['sender'] })
+  const checks = startJava(folder, 'Interop', [`${LOOPBACK_NAME}:${port}`, system.token(), client.rpcToken])
+  const passed = (await checks.exited) === 0
+  say(checks.output().replace(/^(?:Dubbo:|No such logging).*\n/gm, ''))
+  if (!passed) return 1
+  checkPythonClient(`127.0.0.1:${port}`, client.rpcToken)
+
+  await compare(folder, port, client.rpcToken)
+  await api.stop()
+  await system.startWorker()
+  const killed = await killUnderLoad(system, folder, [await freePort(), await freePort()], startApi)
+  say(`ok      an API is killed under load: ${killed}`)
+  return 0
+}
+
+/** Durable acceptance here against a Java provider that only answers, by the same client. */
+async function compare(folder: string, port: number, token: string): Promise<void> {
+  const providerPort = await freePort()
+  const provider = startJava(folder, 'Provider', [String(providerPort)])
+  try {
+    await until('the Java provider', () => provider.output().includes('provider is ready'))
+    const addresses = [port, providerPort].map((each) => `${LOOPBACK_NAME}:${each}`)
+    const comparing = startJava(folder, 'Compare', [...addresses, token, THREADS, ROUNDS])
+    if ((await comparing.exited) !== 0) throw new Error(`the load failed:\n${comparing.output()}`)
+    const { first, second } = JSON.parse(comparing.output().trimEnd().split('\n').at(-1) ?? '{}')
+    say(
+      `calls a second by ${THREADS} Java threads: ${first} durable here, ${second} by a Java provider that only answers`,
+    )
+    say(`ratio ${(first / second).toFixed(2)}`)
+  } finally {
+    provider.stop()
+  }
+}
+
+process.exitCode = await main()
