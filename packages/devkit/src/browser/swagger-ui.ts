@@ -13,7 +13,7 @@ export interface TriedOut {
 export async function openSwaggerUi(page: Page, apiUrl: string, token: string): Promise<void> {
   await page.goto(`${apiUrl}/docs/`)
   await page.getByRole('button', { name: 'Authorize' }).click()
-  const dialog = page.locator('.auth-container')
+  const dialog = page.locator('.auth-container').filter({ hasText: '(http, Bearer)' })
   await dialog.locator('input').fill(token)
   await dialog.getByRole('button', { name: 'Apply credentials' }).click()
   await dialog.getByRole('button', { name: 'Close' }).click()
