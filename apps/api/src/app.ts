@@ -190,6 +190,7 @@ export async function buildApp(env: Env, logger: Logger) {
     store: configStore,
     circuits: createCircuitAnswers(createCircuitStore({ redis, key: circuitKey(env) }), warn('circuits')),
     test: createConfigTester({
+      pool,
       store: configStore,
       registry,
       fetch: providers.fetch,

@@ -24,7 +24,11 @@ import {
 } from '@message-center/core/queues/names.ts'
 import { createQueues } from '@message-center/core/queues/queues.ts'
 import { createFailFastRedis } from '@message-center/core/queues/redis.ts'
+import { createConfigLimits } from '@message-center/core/quota/config-limits.ts'
+import { exposeQuotas } from '@message-center/core/quota/quota-gauges.ts'
+import { createQuotaMonth } from '@message-center/core/quota/quota-month.ts'
 import { createRateLimiter } from '@message-center/core/rate-limit/rate-limiter.ts'
+import { sentBefore } from '@message-center/core/rate-limit/sent-before.ts'
 import { createCipher } from '@message-center/core/secrets/cipher.ts'
 import { type Env, EnvError } from '@message-center/core/settings/env.ts'
 import { importExtension } from '@message-center/core/settings/import-extension.ts'
@@ -40,6 +44,7 @@ import { createCallbackWriter } from './callbacks/callback-writer.ts'
 import { startChannelWorker } from './delivery/channel-worker.ts'
 import { createResultChecks, startResultWorker } from './delivery/check-result.ts'
 import { createTaskWriter } from './delivery/task-writer.ts'
+import { createJobWaker } from './delivery/wake-jobs.ts'
 import { checkHandler, orderHandlers } from './pipeline/compose.ts'
 import { createDispatcher } from './pipeline/dispatcher.ts'
 import { builtInHandlers } from './pipeline/handlers/index.ts'
@@ -100,8 +105,12 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
     redis,
     keyPrefix: `${env.queuePrefix}:rate`,
     maxCallMs: env.sendTimeoutMs,
+    sentBefore: (limit) => sentBefore(pool, limit),
     onSettleError: warn('rate limit'),
   })
+  const monthOf = createQuotaMonth(registry)
+  const limitOf = createConfigLimits(pool, monthOf)
+  exposeQuotas(metrics.registry, pool, monthOf, warn('monthly quotas cannot be read'))
   const circuits = createCircuits({
     store: createCircuitStore({ redis, key: circuitKey(env) }),
     onError: warn('circuits'),
@@ -129,6 +138,7 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
       templates,
       cipher,
       limiter,
+      limitOf,
       circuits,
       now: () => new Date(),
       dispatch,
@@ -150,15 +160,18 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
   const { createWorker } = factory
 
   if (wanted.has(PIPELINE_QUEUE)) startPipelineWorker(env.pipelineConcurrency, createWorker, { pool, run })
+  const wake = createJobWaker(queues, warn('a job cannot be brought forward'))
   const checkResultLater = createResultChecks(queues.results, warn('a result cannot be asked for'))
   for (const channelType of channelTypes.filter((type) => wanted.has(channelQueue(type)))) {
     startChannelWorker(channelType, env.channelConcurrency, createWorker, {
+      pool,
       registry,
       changes,
       configs,
       settings,
       cipher,
       limiter,
+      limitOf,
       circuits,
       writer,
       metrics,
@@ -166,6 +179,7 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
       fetch: providers.fetch,
       sendTimeoutMs: env.sendTimeoutMs,
       underWay,
+      wake,
       checkResultLater,
       now: () => Date.now(),
     })
@@ -202,9 +216,10 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
   const upkeepMetrics = createUpkeepMetrics(metrics.registry)
   const recovery = { pool, redis, queues, configs, settings, metrics, channelOrder, onFinished }
   const partitions = { pool, connect: () => connectDatabase(env), settings, metrics: upkeepMetrics, logger }
+  const lines = { pool, limiter, writer, wake }
   const scheduler = wanted.has(SCHEDULED_QUEUE)
     ? startScheduler({
-        tasks: scheduledTasks({ reconcile: recovery, partitions, metrics: upkeepMetrics }),
+        tasks: scheduledTasks({ reconcile: recovery, partitions, lines, metrics: upkeepMetrics }),
         rebuild: () => reconcile(recovery, { everything: true }),
         settings,
         changes,

@@ -14,8 +14,9 @@ afterAll(() => system.stop())
 async function tenantWithLimit(tenantId: string, fields: Record<string, unknown>) {
   const call = system.caller({ tenantId })
   await createTemplate(call, 'ORDER', 'WECHAT_WORK')
-  await createConfig(call, 'WECHAT_WORK', { configJson: { mode: 'robot', key: `robot-${tenantId}` }, ...fields })
-  return { call, tenantId, robot: `robot-${tenantId}` }
+  const configJson = { mode: 'robot', key: `robot-${tenantId}` }
+  const config = await createConfig(call, 'WECHAT_WORK', { configJson, ...fields })
+  return { call, tenantId, config, robot: configJson.key }
 }
 
 /** The most calls that any stretch of `windowMs` holds, wherever it begins. */
@@ -75,4 +76,22 @@ test('a retry takes a slot of its own, and waits for it instead of being refused
   const calls = await received(system.sandbox, robot)
   expect(calls).toHaveLength(4)
   expect(densest(calls, 2_000)).toBe(2)
+})
+
+test.concurrent.each([
+  ['405', 'a higher count', { rateLimitCount: 1000, rateLimitUnit: 'HOUR' }],
+  ['406', 'a shorter window', { rateLimitCount: 5, rateLimitUnit: 'SECOND' }],
+])('tenant %s: those who wait for hours learn soon of %s, and go in their order', async (tenantId, _, raised) => {
+  const hourly = { rateLimitCount: 1, rateLimitWindow: 1, rateLimitUnit: 'HOUR', overflowPolicy: 'DEFER' }
+  const { call, robot, config } = await tenantWithLimit(tenantId, hourly)
+  await sendMany(call, 'ORDER', `waits-${tenantId}`, 12)
+  await until('all but one to wait', async () => {
+    const tasks = await tasksOf(system.pool, tenantId)
+    return tasks.length === 12 && tasks.filter((task) => task.status === 'PENDING').length === 11
+  })
+  const { channelType, channelName, configJson } = config
+  const body = { channelType, channelName, configJson, ...hourly, ...raised }
+  expect(await call('PUT', `/api/channel-configs/${config.id}`, body)).toMatchObject({ status: 200 })
+  expect(await allFinal(system.pool, tenantId)).toEqual({ SUCCESS: 12 })
+  expect((await shownTexts(system.sandbox, robot)).size).toBe(12)
 })

@@ -84,7 +84,7 @@ test('cut off from every process in the middle: all final, none lost, none sent 
 })
 
 describe('the schedulers, which live in Redis as well', () => {
-  const ALL_SCHEDULERS = ['clean-up', 'partitions', 'reconcile']
+  const ALL_SCHEDULERS = ['advance-lines', 'clean-up', 'partitions', 'reconcile']
   const schedulers = () =>
     withRedis(async (redis) =>
       (await redis.zrange(`${system.variables.QUEUE_PREFIX}:scheduled:repeat`, '0', '-1')).toSorted(),
@@ -121,6 +121,19 @@ describe('the schedulers, which live in Redis as well', () => {
     const [arrival] = await received(system.sandbox, 'at-its-time')
     expect(arrival?.at).toBeGreaterThanOrEqual(sendAt.getTime())
   })
+})
+
+test('emptied with a limit used up: what was sent before still counts', async () => {
+  const call = system.caller({ tenantId: '607' })
+  const limit = { rateLimitCount: 5, rateLimitUnit: 'HOUR', rateLimitWindow: 1 }
+  await createConfig(call, 'WECHAT_WORK', { configJson: { mode: 'robot', key: 'used-up' }, ...limit })
+  await createTemplate(call, 'ORDER', 'WECHAT_WORK')
+  await sendMany(call, 'ORDER', 'before', 5)
+  expect(await allFinal(system.pool, '607')).toEqual({ SUCCESS: 5 })
+  await withRedis((redis) => redis.flushall())
+  await sendMany(call, 'ORDER', 'after', 3)
+  expect(await allFinal(system.pool, '607')).toEqual({ SUCCESS: 5, FAILED: 3 })
+  expect(await received(system.sandbox, 'used-up')).toHaveLength(5)
 })
 
 test('after all these losses every worker still takes its share', async () => {

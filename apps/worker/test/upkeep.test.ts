@@ -50,6 +50,7 @@ test('each task runs soon after the start, on one process, and tells people and 
   const expected: [task: string, answer: RegExp][] = [
     ['reconcile', /^\d+ messages and tasks got a new job$/],
     ['partitions', /^added none; dropped none; kept past its time none$/],
+    ['advance-lines', /^0 slots have come closer$/],
     ['clean-up', /^removed 0 message keys, 0 audit entries, 0 inbox rows$/],
   ]
   for (const [task, answer] of expected)

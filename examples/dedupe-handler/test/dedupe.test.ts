@@ -61,6 +61,7 @@ const CONFIG: CandidateConfig = {
   rateLimit: { count: 1, windowMs: 1000 },
   timeWindow: null,
   overflowPolicy: 'REJECT',
+  monthlyQuota: null,
   unknownOutcomePolicy: 'RESEND',
   retry: { max: null, initialDelayMs: null },
 }

@@ -23,10 +23,12 @@ export interface Attempt {
   settings: Record<string, unknown>
   adapter: ChannelAdapter
   progress: Progress
+  /** Of a message that is not this task's alone. */
+  idempotencyKey?: string
 }
 
 /** The same for every attempt of a task, so that a provider which looks at it takes the message once. */
-function idempotencyKey({ taskId }: Pick<ChannelJob, 'taskId'>): string {
+function taskKey({ taskId }: Pick<ChannelJob, 'taskId'>): string {
   return `mc-${taskId}`
 }
 
@@ -62,7 +64,7 @@ async function sendWithFreshToken(
 }
 
 async function sendOnce(
-  { job, task, settings, adapter, progress }: Attempt,
+  { job, task, settings, adapter, progress, idempotencyKey }: Attempt,
   { fetch, logger }: AttemptDependencies,
   signal: AbortSignal,
 ): Promise<SendOutcome> {
@@ -72,7 +74,7 @@ async function sendOnce(
       messageType: task.messageType ?? 'TEXT',
       content: contentOf(task),
       recipients: task.recipients ?? { userIds: [], mobiles: [], all: false },
-      idempotencyKey: idempotencyKey(job),
+      idempotencyKey: idempotencyKey ?? taskKey(job),
       task: { tenantId: job.tenantId, messageId: job.messageId, taskId: job.taskId },
       progress: progress.current(),
     },

@@ -4,7 +4,14 @@ import type { ChannelJob } from '@message-center/core/queues/jobs.ts'
 import type { DeliveryDependencies, Verdict } from './verdict.ts'
 
 /** A task that is ours, or why it is not to be touched now. */
-export type Claim = { token: string; task: ClaimedTask; abandoned: boolean } | { verdict: Verdict }
+export type Claim = ClaimedByUs | { verdict: Verdict }
+
+export interface ClaimedByUs {
+  token: string
+  task: ClaimedTask
+  /** Its holder did not come back. */
+  abandoned: boolean
+}
 
 /** A send may take its full time and then needs its outcome committed: only after that may another one take over. */
 const LEASE_MARGIN_MS = 5_000
@@ -23,6 +30,12 @@ export async function claimTask(job: ChannelJob, deps: DeliveryDependencies, { e
   const taken = await ask(job, deps, held.claimToken, early)
   // Another job of the same task was faster: whoever has it now is given time to end.
   return 'held' in taken ? { verdict: { queue: 'postpone', until: deps.now() + deps.sendTimeoutMs } } : taken
+}
+
+/** Takes a task that waits, before its time; nothing where somebody has it, or where it has ended. */
+export async function claimWaiting(job: ChannelJob, deps: DeliveryDependencies): Promise<ClaimedByUs | undefined> {
+  const task = await ask(job, deps, null, true)
+  return 'token' in task ? task : undefined
 }
 
 async function ask(

@@ -1,15 +1,17 @@
-import type { ChannelAdapter } from '@message-center/core/channels/adapter.ts'
 import type { CandidateConfig } from '@message-center/core/configs/candidates.ts'
 import { openSettings, secretsIn } from '@message-center/core/configs/channel-config-secrets.ts'
 import { describeWindow, nextOpening } from '@message-center/core/configs/time-window.ts'
 import { type Failure, resultMessage } from '@message-center/core/messages/outcome.ts'
 import type { ChannelJob } from '@message-center/core/queues/jobs.ts'
-import type { RateLimitStart } from '@message-center/core/rate-limit/rate-limiter.ts'
 import { reservationKey } from '@message-center/core/rate-limit/reservation-key.ts'
 import { send } from './attempt.ts'
-import { type Claim, claimTask } from './claim.ts'
+import { claimTask } from './claim.ts'
+import { lookAt } from './look.ts'
+import { type Companion, gatherCompany } from './merge-company.ts'
+import { sendTogether } from './merge-send.ts'
 import { createProgress } from './progress.ts'
-import { type EndedAttempt, recordFailure, recordSuccess } from './record-attempt.ts'
+import { type EndedAttempt, quotaUseOf, recordFailure, recordSuccess } from './record-attempt.ts'
+import type { Sending } from './sending.ts'
 import { type DeliveryDependencies, record, type Verdict } from './verdict.ts'
 
 /** Shorter waits are over before anybody could read of them. */
@@ -30,27 +32,41 @@ export async function deliver(job: ChannelJob, deps: DeliveryDependencies): Prom
   if (!config) return refuse(job, deps, noConfig(job))
   const notNow = await whyNotNow(job, config, deps)
   if (notNow) {
-    await deps.limiter.release(reservationKey(job), { configId: config.id, ...config.rateLimit })
+    await giveUpSlot(job, config, deps)
     return 'until' in notNow ? waitUntil(notNow.until, job, deps) : refuse(job, deps, notNow)
   }
   // Before anything is taken: without the right key the task must stay as it is.
   const settings = openSettings(deps.cipher, config)
-  const start = await deps.limiter.start(reservationKey(job), { configId: config.id, ...config.rateLimit })
+  const look = config.overflowPolicy === 'REJECT' ? { waited: false } : await lookAt(job, deps)
+  if ('verdict' in look) {
+    if (look.ended) await giveUpSlot(job, config, deps)
+    return look.verdict
+  }
+  const start = await deps.limiter.start(reservationKey(job), await deps.limitOf(config))
+  if (!start.go && start.quotaUsed) return refuse(job, deps, outOfQuota(config))
   if (!start.go) return waitUntil(deps.now() + Math.max(1, start.slotAt - start.now), job, deps)
   const claim = await claimTask(job, deps)
+  const isDoubtful =
+    'token' in claim && claim.abandoned && (config.unknownOutcomePolicy === 'FAIL' || claim.task.cancelled)
+  if ('verdict' in claim || isDoubtful) deps.limiter.giveBack(start)
   if ('verdict' in claim) return claim.verdict
-  if (claim.abandoned && (config.unknownOutcomePolicy === 'FAIL' || claim.task.cancelled))
-    return giveUp(job, claim, deps)
-  return attempt({ job, config, settings, adapter, claim, start }, deps)
+  if (isDoubtful) return giveUp({ job, claim, start }, deps)
+  const sending = { job, config, settings, adapter, claim, start }
+  const company = config.overflowPolicy === 'MERGE' && look.waited ? await companyOf(sending, deps) : []
+  return company.length > 0 ? sendTogether(sending, company, deps) : attempt(sending, deps)
 }
 
-interface Sending {
-  job: ChannelJob
-  config: CandidateConfig
-  settings: Record<string, unknown>
-  adapter: ChannelAdapter
-  claim: Exclude<Claim, { verdict: Verdict }>
-  start: RateLimitStart
+/** The slot that a task has reserved is for others. */
+async function giveUpSlot(job: ChannelJob, config: CandidateConfig, deps: DeliveryDependencies): Promise<void> {
+  await deps.limiter.release(reservationKey(job), { configId: config.id, ...config.rateLimit })
+}
+
+/** The task is claimed: whatever is amiss with the others, it is sent. */
+function companyOf(sending: Sending, deps: DeliveryDependencies): Promise<Companion[]> {
+  return gatherCompany(sending, deps).catch((error: unknown) => {
+    deps.logger.warn({ err: error, configId: sending.config.id }, 'nobody could be taken along; sent alone')
+    return []
+  })
 }
 
 /** Only what `send` itself throws is a failed send; what fails afterwards must not let the message go out again. */
@@ -65,11 +81,12 @@ async function attempt({ start, claim, ...call }: Sending, deps: DeliveryDepende
     (outcome) => ({ outcome }),
     (error: unknown) => ({ error }),
   )
-  if (start.go) deps.limiter.settle(start)
+  deps.limiter.settle(start)
   const { job, config } = call
   const durationMs = performance.now() - stopwatch
   const secrets = secretsIn(call.settings, call.adapter.secretFields)
-  const ended: EndedAttempt = { job, config, ...claim, secrets, startedAt, durationMs }
+  const quotaUse = quotaUseOf(start, claim)
+  const ended: EndedAttempt = { job, config, ...claim, secrets, startedAt, durationMs, ...quotaUse }
   return 'error' in result ? recordFailure(result.error, ended, deps) : recordSuccess(result.outcome, ended, deps)
 }
 
@@ -114,15 +131,24 @@ async function refuse(job: ChannelJob, deps: DeliveryDependencies, failure: Fail
 
 /** Somebody was sending and did not come back, and the config, or an operator who cancelled, says not to risk a second one. */
 async function giveUp(
-  job: ChannelJob,
-  { token, task }: Sending['claim'],
+  { job, claim, start }: Pick<Sending, 'job' | 'claim' | 'start'>,
   deps: DeliveryDependencies,
 ): Promise<Verdict> {
   const text = 'the sender stopped in the middle; whether the message arrived is not known'
-  const code = task.cancelled ? 'CANCELLED' : 'CHANNEL_ERROR'
+  const code = claim.task.cancelled ? 'CANCELLED' : 'CHANNEL_ERROR'
   const reason = resultMessage({ code, text })
-  await record(deps, job, token, { status: 'FAILED', errorCode: code, resultMessage: reason })
+  await record(deps, job, claim.token, {
+    status: 'FAILED',
+    errorCode: code,
+    resultMessage: reason,
+    // The send of the one that stopped; there is none now.
+    ...quotaUseOf(start, { abandoned: false }),
+  })
   return { queue: 'fail', reason }
+}
+
+function outOfQuota({ channelName, monthlyQuota }: CandidateConfig): Failure {
+  return { code: 'RATE_LIMITED', text: `'${channelName}' has used up its ${monthlyQuota} sends of this month` }
 }
 
 function noAdapter({ channelType }: ChannelJob): Failure {

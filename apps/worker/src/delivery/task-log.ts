@@ -16,6 +16,14 @@ export function firstAttemptAt({
   return times.find((time) => time >= (retriedAt?.getTime() ?? 0))
 }
 
+/** The outcome of an attempt that went out with others and was refused: each goes alone from then on. */
+export const SPLIT = 'split'
+
+/** Whether the provider has refused a message that this task was part of, since `retriedAt`. */
+export function mustGoAlone({ attempts, retriedAt }: Pick<ClaimedTask, 'attempts' | 'retriedAt'>): boolean {
+  return parse(attempts).some(({ at, outcome }) => outcome === SPLIT && Date.parse(at) >= (retriedAt?.getTime() ?? 0))
+}
+
 function parse(stored: string | null): TraceAttempt[] {
   return stored === null ? [] : (JSON.parse(stored) as TraceAttempt[])
 }

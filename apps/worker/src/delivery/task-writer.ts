@@ -1,6 +1,12 @@
 import { isDatabaseUnavailable } from '@message-center/core/database/unavailable.ts'
 import { createBatcher } from '@message-center/core/messages/batcher.ts'
-import { type ClaimedTask, type ClaimRequest, claimTasks } from '@message-center/core/messages/claim-tasks.ts'
+import {
+  type ClaimedTask,
+  type ClaimRequest,
+  claimTasks,
+  type TaskRef,
+} from '@message-center/core/messages/claim-tasks.ts'
+import { lookAtTasks, type TaskStanding } from '@message-center/core/messages/look-at-tasks.ts'
 import type { MessageRef } from '@message-center/core/messages/message-ref.ts'
 import { type FinishedMessage, finishMessages } from '@message-center/core/messages/message-status.ts'
 import { type Postponement, postponeTasks } from '@message-center/core/messages/postpone-tasks.ts'
@@ -14,6 +20,8 @@ export type RecordedOutcome = TaskOutcome & { ref: MessageRef }
 
 /** Everything the deliveries of a process write, batched: what comes while one statement runs goes into the next. */
 export interface TaskWriter {
+  /** Where a task stands; nothing is changed. */
+  look(task: TaskRef): Promise<TaskStanding | undefined>
   claim(request: ClaimRequest): Promise<ClaimedTask | undefined>
   /** Resolves when the outcome is committed. The message's status follows on its own. */
   record(outcome: RecordedOutcome): Promise<void>
@@ -35,6 +43,10 @@ const MAX_BATCH = 500
 
 export function createTaskWriter({ pool, channelOrder, onFinished, onError }: TaskWriterDependencies): TaskWriter {
   const onUnavailable = (error: unknown) => onError(error, 'task outcome')
+  const looks = createBatcher<TaskRef, TaskStanding | undefined>({
+    maxItems: MAX_BATCH,
+    flush: (tasks) => lookAtTasks(pool, tasks),
+  })
   const claims = createBatcher<ClaimRequest, ClaimedTask | undefined>({
     maxItems: MAX_BATCH,
     flush: (requests) => claimTasks(pool, requests),
@@ -78,6 +90,7 @@ export function createTaskWriter({ pool, channelOrder, onFinished, onError }: Ta
   })
 
   return {
+    look: (task) => looks.add(task),
     claim: (request) => claims.add(request),
     record: (outcome) => outcomes.add(outcome),
     postpone: (postponement) => postponements.add(postponement),

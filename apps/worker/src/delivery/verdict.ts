@@ -5,11 +5,14 @@ import type { SettingsSource } from '@message-center/core/configs/settings-sourc
 import type { ConfigChanges } from '@message-center/core/configs/watch-changes.ts'
 import type { TaskOutcome } from '@message-center/core/messages/record-outcomes.ts'
 import type { ChannelJob } from '@message-center/core/queues/jobs.ts'
+import type { ConfigLimits } from '@message-center/core/quota/config-limits.ts'
 import type { RateLimiter } from '@message-center/core/rate-limit/rate-limiter.ts'
 import type { Cipher } from '@message-center/core/secrets/cipher.ts'
 import type { Metrics } from '@message-center/core/telemetry/metrics.ts'
+import type { Pool } from 'mysql2/promise'
 import type { AttemptDependencies } from './attempt.ts'
 import type { TaskWriter } from './task-writer.ts'
+import type { JobWaker } from './wake-jobs.ts'
 
 /** What the queue has to do with the job after one run of it. */
 export type Verdict =
@@ -24,15 +27,18 @@ export type Verdict =
 export type ResultChecks = (job: ChannelJob, afterMs: number) => Promise<void>
 
 export interface DeliveryDependencies extends AttemptDependencies {
+  pool: Pool
   registry: ChannelRegistry
   changes: Pick<ConfigChanges, 'caughtUp'>
   configs: CandidateSource
   settings: SettingsSource
   cipher: Cipher
   limiter: RateLimiter
+  limitOf: ConfigLimits
   circuits: Pick<Circuits, 'note'>
   writer: TaskWriter
   metrics: Metrics
+  wake: JobWaker
   checkResultLater: ResultChecks
   /** Epoch ms. */
   now(): number

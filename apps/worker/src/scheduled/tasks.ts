@@ -1,6 +1,8 @@
 import { aloneWith } from '@message-center/core/database/named-lock.ts'
 import { RECONCILE_TASK } from '@message-center/core/queues/wake-reconciler.ts'
 import type { UpkeepMetrics } from '@message-center/core/telemetry/upkeep-metrics.ts'
+import type { AdvanceDependencies } from '../delivery/advance-line.ts'
+import { advanceLines } from './advance-lines.ts'
 import { cleanUp, cleanUpSteps } from './clean-up.ts'
 import { keepPartitions, type PartitionDependencies } from './partitions.ts'
 import { type ReconcileDependencies, reconcile } from './reconcile.ts'
@@ -10,6 +12,7 @@ import type { ScheduledTask } from './run-task.ts'
 export function scheduledTasks(deps: {
   reconcile: ReconcileDependencies
   partitions: PartitionDependencies
+  lines: AdvanceDependencies
   metrics: UpkeepMetrics
 }): ScheduledTask[] {
   const { pool, settings } = deps.partitions
@@ -26,6 +29,11 @@ export function scheduledTasks(deps: {
       name: 'partitions',
       everySeconds: ({ partitionIntervalSeconds }) => partitionIntervalSeconds,
       run: (signal) => keepPartitions(deps.partitions, signal),
+    },
+    {
+      name: 'advance-lines',
+      everySeconds: ({ advanceLinesIntervalSeconds }) => advanceLinesIntervalSeconds,
+      run: () => aloneWith(pool, 'advance-lines', () => advanceLines(deps.lines)),
     },
     {
       name: 'clean-up',

@@ -104,6 +104,8 @@ export interface ChannelAdapter {
   messageTypes: readonly MessageType[]
   /** Defaults of a new config's rate limit. */
   rateLimit: { count: number; window: number; unit: 'SECOND' | 'MINUTE' | 'HOUR' | 'DAY' }
+  /** IANA zone of the calendar by which the provider counts a month (`monthlyQuota`); Asia/Shanghai without it. */
+  timeZone?: string
   /** Upper bound of the content in UTF-8 bytes, where one figure holds for all types. */
   maxBytes?: number
   /** Checks of a config that a schema cannot express; returns one `{path, message}` per fault. Must not do I/O. */

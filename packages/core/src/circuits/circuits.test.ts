@@ -25,6 +25,7 @@ const config = (id: string, priority = 1): CandidateConfig => ({
   rateLimit: { count: 1, windowMs: 1 },
   timeWindow: null,
   overflowPolicy: 'REJECT',
+  monthlyQuota: null,
   unknownOutcomePolicy: 'RESEND',
   retry: { max: null, initialDelayMs: null },
 })

@@ -16,6 +16,8 @@ export interface CandidateConfig {
   rateLimit: { count: number; windowMs: number }
   timeWindow: { startHour: number; endHour: number; policy: 'REJECT' | 'DEFER' } | null
   overflowPolicy: 'REJECT' | 'DEFER' | 'MERGE'
+  /** Sends in a calendar month; null = as many as there are. */
+  monthlyQuota: number | null
   unknownOutcomePolicy: 'RESEND' | 'FAIL'
   retry: { max: number | null; initialDelayMs: number | null }
 }
@@ -56,6 +58,22 @@ export function createCandidateSource(pool: Pool, changes: ConfigChanges): Candi
   }
 }
 
+/** A config as far as its line goes. */
+export type LimitedConfig = Pick<CandidateConfig, 'id' | 'tenantId' | 'channelType' | 'rateLimit'>
+
+/** The configs of all tenants, enabled or not: retries wait in line whatever a config says of what is new. */
+export async function findLimitedConfigs(pool: Pool): Promise<LimitedConfig[]> {
+  const [rows] = await pool.query<RowDataPacket[]>(
+    `SELECT id, tenant_id, channel_type, rate_limit_count, rate_limit_window, rate_limit_unit FROM msg_channel_config`,
+  )
+  return rows.map((row) => ({
+    id: row.id,
+    tenantId: row.tenant_id,
+    channelType: row.channel_type,
+    rateLimit: rateLimitOf(row),
+  }))
+}
+
 /** A store that has configs of a channel type uses those alone; otherwise the tenant's count. */
 export function storeElseTenant(configs: readonly CandidateConfig[]): Candidates {
   const byChannel = Map.groupBy(configs, (config) => config.channelType)
@@ -67,6 +85,10 @@ export function storeElseTenant(configs: readonly CandidateConfig[]): Candidates
   )
 }
 
+function rateLimitOf(row: RowDataPacket): CandidateConfig['rateLimit'] {
+  return { count: row.rate_limit_count, windowMs: rateLimitWindowMs(row.rate_limit_window, row.rate_limit_unit) }
+}
+
 function toCandidate(row: RowDataPacket): CandidateConfig {
   return {
     id: row.id,
@@ -76,11 +98,12 @@ function toCandidate(row: RowDataPacket): CandidateConfig {
     channelName: row.channel_name,
     configJson: row.config_json,
     priority: row.priority,
-    rateLimit: { count: row.rate_limit_count, windowMs: rateLimitWindowMs(row.rate_limit_window, row.rate_limit_unit) },
+    rateLimit: rateLimitOf(row),
     timeWindow: row.time_window_enabled
       ? { startHour: row.time_window_start_hour, endHour: row.time_window_end_hour, policy: row.time_window_policy }
       : null,
     overflowPolicy: row.overflow_policy,
+    monthlyQuota: row.monthly_quota,
     unknownOutcomePolicy: row.unknown_outcome_policy,
     retry: { max: row.retry_max, initialDelayMs: row.retry_initial_delay_ms },
   }

@@ -5,10 +5,14 @@ import { type Cipher, CipherError } from '../secrets/cipher.ts'
 import { maskSettings, openSettings } from './channel-config-secrets.ts'
 
 /**
- * A config as the API answers it, secrets masked.
+ * A config as the API answers it, secrets masked; without what changes by itself.
  * @throws CipherError where the settings cannot be decrypted
  */
-export function toAnswer(row: ChannelConfigRow, registry: ChannelRegistry, cipher: Cipher): StoredChannelConfig {
+export function toAnswer(
+  row: ChannelConfigRow,
+  registry: ChannelRegistry,
+  cipher: Cipher,
+): Omit<StoredChannelConfig, 'quota'> {
   const secretFields = registry.get(row.channelType)?.adapter.secretFields
   const settings = openSettings(cipher, row)
   const { retryMax, retryInitialDelayMs, version: _, ...columns } = row

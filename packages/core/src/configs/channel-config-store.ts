@@ -7,6 +7,8 @@ import type { ChannelRegistry } from '../channels/registry.ts'
 import type { ChannelConfigInput, StoredChannelConfig } from '../contracts/channel-configs.ts'
 import { AppError, invalidField } from '../contracts/errors.ts'
 import type { Page } from '../contracts/pages.ts'
+import { createQuotaMonth } from '../quota/quota-month.ts'
+import { readQuotaUse } from '../quota/quota-usage.ts'
 import { type ChannelConfigRow, channelConfigs } from '../schema/channel-configs.ts'
 import type { Cipher } from '../secrets/cipher.ts'
 import { type ChangeCall, changeConfigs } from './change.ts'
@@ -29,11 +31,24 @@ export type ChannelConfigStore = ReturnType<typeof createChannelConfigStore>
 export function createChannelConfigStore(deps: { pool: Pool; registry: ChannelRegistry; cipher: Cipher }) {
   const { pool, registry, cipher } = deps
   const db = drizzle(pool)
-  const answer = (row: ChannelConfigRow) => toAnswer(row, registry, cipher)
-  const tagged = (row: ChannelConfigRow): Tagged<StoredChannelConfig> => ({
-    object: answer(row),
-    etag: versionTag(row.version),
-  })
+  const monthOf = createQuotaMonth(registry)
+  const answer = async (rows: readonly ChannelConfigRow[]): Promise<StoredChannelConfig[]> => {
+    const limited = rows.filter(({ monthlyQuota }) => monthlyQuota !== null)
+    const months = new Map(limited.map(({ id, channelType }) => [id, monthOf(channelType)]))
+    const uses = await readQuotaUse(
+      pool,
+      [...months].map(([configId, month]) => ({ configId, month })),
+    )
+    return rows.map((row) => {
+      const month = months.get(row.id)
+      const used = uses.find(({ configId }) => configId === row.id)?.sends ?? 0
+      return { ...toAnswer(row, registry, cipher), quota: month === undefined ? null : { month, used } }
+    })
+  }
+  const tagged = async (row: ChannelConfigRow): Promise<Tagged<StoredChannelConfig>> => {
+    const [object] = await answer([row])
+    return { object: object as StoredChannelConfig, etag: versionTag(row.version) }
+  }
   const audited = (row: ChannelConfigRow | null) => row && toAudited(row, registry, cipher)
   const plain = (row: ChannelConfigRow) => ({ configJson: openIfPossible(cipher, row) })
   const auditOf = (
@@ -53,11 +68,11 @@ export function createChannelConfigStore(deps: { pool: Pool; registry: ChannelRe
   })
 
   return {
-    create({ tenantId, actor }: ChangeCall, input: ChannelConfigInput): Promise<Tagged<StoredChannelConfig>> {
+    async create({ tenantId, actor }: ChangeCall, input: ChannelConfigInput): Promise<Tagged<StoredChannelConfig>> {
       const channel = channelOf(registry, input)
       const settings = settingsOf(input)
       checkSettings(channel, settings)
-      return changeConfigs(pool, tenantId, async (transaction) => {
+      const row = await changeConfigs(pool, tenantId, async (transaction) => {
         const [{ insertId }] = await transaction.db
           .insert(channelConfigs)
           .values({ ...toColumns(input, channel), tenantId, configJson: '' })
@@ -69,17 +84,19 @@ export function createChannelConfigStore(deps: { pool: Pool; registry: ChannelRe
           .where(eq(channelConfigs.id, id))
         const created = await find(transaction.db, tenantId, id)
         await recordChange(transaction.connection, actor, auditOf('CREATE', created, null, created))
-        return tagged(created)
+        return created
       })
+      return tagged(row)
     },
 
     get: async (tenantId: string, id: string): Promise<Tagged<StoredChannelConfig>> =>
       tagged(await find(db, tenantId, id)),
 
-    /** The config with its secrets, for a call of the provider. */
+    /** The config with its secrets, for a call of the provider; `month` where it has a quota that the call is part of. */
     async open(tenantId: string, id: string) {
       const row = await find(db, tenantId, id)
-      return { channelType: row.channelType, settings: openSettings(cipher, row) }
+      const month = row.monthlyQuota === null ? undefined : monthOf(row.channelType)
+      return { channelType: row.channelType, settings: openSettings(cipher, row), month }
     },
 
     async list(tenantId: string, filters: ChannelConfigFilters): Promise<Page<StoredChannelConfig>> {
@@ -100,16 +117,16 @@ export function createChannelConfigStore(deps: { pool: Pool; registry: ChannelRe
           .limit(pageSize)
           .offset((page - 1) * pageSize),
       ])
-      return { total: Number(counted?.total ?? 0), page, pageSize, items: rows.map(answer) }
+      return { total: Number(counted?.total ?? 0), page, pageSize, items: await answer(rows) }
     },
 
     /** @throws AppError PRECONDITION_FAILED where `ifMatch` is not of the state that would be replaced */
-    replace(
+    async replace(
       { tenantId, actor, ifMatch }: ChangeCall,
       id: string,
       input: ChannelConfigInput,
     ): Promise<Tagged<StoredChannelConfig>> {
-      return changeConfigs(pool, tenantId, async (transaction) => {
+      const stored = await changeConfigs(pool, tenantId, async (transaction) => {
         const row = await find(transaction.db, tenantId, id)
         checkIfMatch(ifMatch, versionTag(row.version))
         if (input.channelType !== row.channelType)
@@ -124,8 +141,9 @@ export function createChannelConfigStore(deps: { pool: Pool; registry: ChannelRe
           .where(ofTenant(tenantId, eq(channelConfigs.id, id)))
         const replaced = await find(transaction.db, tenantId, id)
         await recordChange(transaction.connection, actor, auditOf('UPDATE', row, row, replaced))
-        return tagged(replaced)
+        return replaced
       })
+      return tagged(stored)
     },
 
     /** @throws AppError PRECONDITION_FAILED where `ifMatch` is not of the state that would be deleted */

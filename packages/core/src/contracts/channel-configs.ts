@@ -37,8 +37,18 @@ export const ChannelConfigInput = Type.Object(
     timeWindowStartHour: Type.Optional(Hour),
     timeWindowEndHour: Type.Optional(Hour),
     timeWindowPolicy: Type.Optional(Type.Enum(TIME_WINDOW_POLICIES)),
-    overflowPolicy: Type.Optional(Type.Enum(OVERFLOW_POLICIES)),
-    monthlyQuota: Type.Optional(Type.Union([Type.Integer({ minimum: 1, maximum: 2_000_000_000 }), Type.Null()])),
+    overflowPolicy: Type.Optional(
+      Type.Enum(OVERFLOW_POLICIES, {
+        description:
+          'What comes beyond the rate limit: REJECT fails it as RATE_LIMITED; DEFER lets it wait for a free slot, in order; MERGE likewise, and what waits goes out as one message, as much as its size allows, TEXT with TEXT and MARKDOWN with MARKDOWN',
+      }),
+    ),
+    monthlyQuota: Type.Optional(
+      Type.Union([Type.Integer({ minimum: 1, maximum: 2_000_000_000 }), Type.Null()], {
+        description:
+          "Most sends that start in a calendar month of the provider's zone, retries included; null = as many as there are. Beyond it another config takes over, else RATE_LIMITED",
+      }),
+    ),
     unknownOutcomePolicy: Type.Optional(Type.Enum(UNKNOWN_OUTCOME_POLICIES)),
     retry: Type.Optional(
       Type.Union([
@@ -93,6 +103,9 @@ export const ChannelConfig = Type.Object(
     timeWindowPolicy: Type.String(),
     overflowPolicy: Type.String(),
     monthlyQuota: Type.Union([Type.Integer(), Type.Null()]),
+    quota: Type.Union([Type.Object({ month: Type.String(), used: Type.Integer() }), Type.Null()], {
+      description: "Sends of this month (`2026-11`, in the provider's zone), where there is a `monthlyQuota`",
+    }),
     unknownOutcomePolicy: Type.String(),
     retry: Type.Union([Type.Object({ max: Type.Integer(), initialDelayMs: Type.Integer() }), Type.Null()]),
     circuit: CircuitAnswer,

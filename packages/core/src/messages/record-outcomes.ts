@@ -1,5 +1,7 @@
 import type { Pool } from 'mysql2/promise'
 import type { FailureCode, TraceAttempt } from '../contracts/messages.ts'
+import { inTransaction } from '../database/transaction.ts'
+import { addQuotaUse, type QuotaUse } from '../quota/quota-usage.ts'
 import { compareIds, retryingLockConflicts, type TaskRef } from './claim-tasks.ts'
 import { toDatetime } from './message-ref.ts'
 import { cut } from './outcome.ts'
@@ -18,6 +20,8 @@ export interface TaskOutcome extends TaskRef {
   providerMessageId: string | null
   /** The attempts so far, oldest first; null leaves them as they are. */
   attempts: TraceAttempt[] | null
+  /** The sends that the attempt took of its config's monthly quota, where it has one. */
+  quotaUse?: QuotaUse
 }
 
 /** The columns hold 64 KiB; more than this of a provider's answer helps nobody. */
@@ -31,8 +35,9 @@ const MAX_DETAIL = 300
 const MAX_PROVIDER_CODE = 64
 
 /**
- * Records outcomes in one statement. An outcome counts only for the holder of the claim: an attempt that was given up
- * meanwhile changes nothing. What was cancelled while it was being sent is not tried again: it ends as CANCELLED.
+ * Records outcomes in one statement, and with it, where a config has a quota, what they took of it. An outcome counts only
+ * for the holder of the claim: an attempt that was given up meanwhile changes nothing. What was cancelled while it was being
+ * sent is not tried again: it ends as CANCELLED.
  */
 export async function recordOutcomes(pool: Pool, outcomes: readonly TaskOutcome[]): Promise<void> {
   const now = toDatetime(new Date())
@@ -54,7 +59,12 @@ export async function recordOutcomes(pool: Pool, outcomes: readonly TaskOutcome[
         now,
       ]),
   )
-  await retryingLockConflicts(() => pool.query(RECORD, [parameter]))
+  const uses = outcomes.flatMap(({ quotaUse }) => quotaUse ?? [])
+  if (uses.length === 0) return void (await retryingLockConflicts(() => pool.query(RECORD, [parameter])))
+  await inTransaction(pool, async (connection) => {
+    await connection.query(RECORD, [parameter])
+    await addQuotaUse(connection, uses)
+  })
 }
 
 /** The first one stays: it tells since when the task has been tried. */

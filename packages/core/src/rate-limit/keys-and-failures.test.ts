@@ -20,7 +20,7 @@ it('stay small whatever the count, and live no longer than they are of use', asy
   await limiter.drain()
   expect(goes).toBe(20_000)
   expect(await limiter.snapshot([day])).toMatchObject([{ used: 10_000, room: 990_000 }])
-  for (const key of await redis.keys(`${keyPrefix}*`)) {
+  for (const key of await redis.keys(`${keyPrefix}:*:*`)) {
     const entries = key.endsWith('ounts') ? await redis.hlen(key) : await redis.zcard(key)
     expect(entries, key).toBeLessThanOrEqual(1010)
     const window = key.includes('slow') ? DAY : 1000
@@ -35,7 +35,7 @@ it('outlive the last slot of a line', async () => {
   const answers = await limiter.reserveAll(names(6).map((member) => ({ member, groups })))
   const last = answers.at(-1)
   if (!last?.reserved) throw new Error('not reserved')
-  expect(await redis.pttl(`${keyPrefix}:7:${HOUR}:line`)).toBeGreaterThan(last.slotAt - last.now)
+  expect(await redis.pttl(`${keyPrefix}:7:line`)).toBeGreaterThan(last.slotAt - last.now)
 })
 
 it('begin anew with another window', async () => {

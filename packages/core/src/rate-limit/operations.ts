@@ -1,13 +1,26 @@
+/** At most `most` sends start in a calendar month. */
+export interface MonthlyQuota {
+  most: number
+  /** `2026-11` */
+  month: string
+  /** Sends of the month that MySQL knows: the least that has been used, whatever Redis remembers. */
+  known: number
+}
+
 /** At most `count` sends start in any stretch of `windowMs`, wherever it begins. The log belongs to (configId, windowMs). */
 export interface RateLimit {
   configId: string
   count: number
   windowMs: number
+  quota?: MonthlyQuota
 }
 
-/** A config that may take a message; `DEFER`: it may also take it for a later time, when it has no room now. */
+/**
+ * A config that may take a message; `DEFER`: it may also take it for a later time, when it has no room now; `MERGE`:
+ * likewise, and those who wait will share a send.
+ */
 export interface Candidate extends RateLimit {
-  policy: 'REJECT' | 'DEFER'
+  policy: 'REJECT' | 'DEFER' | 'MERGE'
 }
 
 /** One slot on one of a channel's configs. */
@@ -21,16 +34,27 @@ export interface ReserveRequest {
 export type Operation =
   | { name: 'reserve'; member: string; groups: Candidate[][] }
   | { name: 'start'; member: string; limit: RateLimit }
-  | { name: 'settle'; limit: RateLimit; bucket: number }
+  | { name: 'settle' | 'giveBack'; limit: RateLimit; bucket: number }
+  | { name: 'seed'; limit: RateLimit; sends: number }
   | { name: 'release'; member: string; limit: RateLimit }
+  | { name: 'peek'; limit: RateLimit; most: number }
+  | { name: 'advance'; limit: RateLimit; withinMs: number; most: number }
   | { name: 'snapshot'; limit: RateLimit }
 
 /** A batch in the form of rate-limit.lua; `configIds[n - 1]` is the script's config n. */
 export interface EncodedBatch {
   keys: string[]
-  request: { maxCall: number; configs: [count: number, windowMs: number][]; operations: unknown[][] }
+  request: {
+    maxCall: number
+    configs: [count: number, windowMs: number, quota: number, known: number][]
+    operations: unknown[][]
+  }
   configIds: string[]
 }
+
+const OVERFLOW: Record<Candidate['policy'], number> = { REJECT: 0, DEFER: 1, MERGE: 2 }
+/** Keys of a config: rate-limit.lua names them. */
+const KEYS_PER_CONFIG = 6
 
 /**
  * Puts operations into the form of rate-limit.lua. Where callers name different counts for one config (one of them has not
@@ -39,42 +63,55 @@ export interface EncodedBatch {
 export function encodeBatch(operations: readonly Operation[], keyPrefix: string, maxCall: number): EncodedBatch {
   const keys: string[] = []
   const configIds: string[] = []
-  const configs: [number, number][] = []
+  const configs: EncodedBatch['request']['configs'] = []
   const numbers = new Map<string, number>()
 
-  function numberOf({ configId, windowMs, count }: RateLimit): number {
+  function add({ configId, windowMs, count }: RateLimit): number {
     const name = `${keyPrefix}:${configId}:${windowMs}`
-    const known = numbers.get(name)
-    const config = known === undefined ? undefined : configs[known - 1]
-    if (known !== undefined && config !== undefined) {
-      config[0] = Math.min(config[0], count)
-      return known
-    }
-    for (const part of ['starts', 'startCounts', 'flights', 'flightCounts', 'line']) keys.push(`${name}:${part}`)
+    for (const part of ['starts', 'startCounts', 'flights', 'flightCounts']) keys.push(`${name}:${part}`)
+    // The order of those who wait outlives a change of the window.
+    keys.push(`${keyPrefix}:${configId}:line`, `${keyPrefix}:${configId}:sends`)
     configIds.push(configId)
-    numbers.set(name, configs.push([count, windowMs]))
-    return configs.length
+    return configs.push([count, windowMs, 0, 0])
   }
 
-  return {
-    keys,
-    configIds,
-    request: { maxCall, configs, operations: operations.map((operation) => encode(operation, numberOf)) },
+  function numberOf(limit: RateLimit): number {
+    const name = `${limit.configId} ${limit.windowMs}`
+    const number = numbers.get(name) ?? add(limit)
+    numbers.set(name, number)
+    const [config, { quota }] = [configs[number - 1], limit]
+    if (!config) return number
+    config[0] = Math.min(config[0], limit.count)
+    if (!quota) return number
+    config[2] = config[2] === 0 ? quota.most : Math.min(config[2], quota.most)
+    config[3] = Math.max(config[3], quota.known)
+    keys[number * KEYS_PER_CONFIG - 1] = `${keyPrefix}:${limit.configId}:${quota.month}:sends`
+    return number
   }
+
+  const encoded = operations.map((operation) => encode(operation, numberOf))
+  return { keys: [...keys, `${keyPrefix}:since`], configIds, request: { maxCall, configs, operations: encoded } }
 }
 
 function encode(operation: Operation, numberOf: (limit: RateLimit) => number): unknown[] {
   switch (operation.name) {
     case 'reserve': {
       const { name, member, groups } = operation
-      const flag = (candidate: Candidate) => [numberOf(candidate), candidate.policy === 'DEFER' ? 1 : 0]
+      const flag = (candidate: Candidate) => [numberOf(candidate), OVERFLOW[candidate.policy]]
       return [name, member, groups.map((group) => group.map(flag))]
     }
     case 'start':
     case 'release':
       return [operation.name, operation.member, numberOf(operation.limit)]
     case 'settle':
+    case 'giveBack':
       return [operation.name, numberOf(operation.limit), operation.bucket]
+    case 'seed':
+      return [operation.name, numberOf(operation.limit), operation.sends]
+    case 'peek':
+      return [operation.name, numberOf(operation.limit), operation.most]
+    case 'advance':
+      return [operation.name, numberOf(operation.limit), operation.withinMs, operation.most]
     case 'snapshot':
       return [operation.name, numberOf(operation.limit)]
   }

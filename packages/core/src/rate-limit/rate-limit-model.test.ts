@@ -5,7 +5,7 @@ import { Redis } from 'ioredis'
 import { afterAll, expect, it } from 'vitest'
 import { encodeBatch, type Operation, type RateLimit } from './operations.ts'
 import { createRateLimitModel, type ModelAnswer } from './rate-limit-model.ts'
-import { runScript } from './script.ts'
+import { type Row, runScript } from './script.ts'
 
 const redis = new Redis(process.env.REDIS_URL ?? '')
 afterAll(() => redis.quit())
@@ -20,7 +20,20 @@ interface Step {
 }
 
 const step: fc.Arbitrary<Step> = fc.record({
-  name: fc.constantFrom('reserve', 'reserve', 'reserve', 'start', 'start', 'start', 'settle', 'release', 'snapshot'),
+  name: fc.constantFrom(
+    'reserve',
+    'reserve',
+    'reserve',
+    'start',
+    'start',
+    'start',
+    'settle',
+    'giveBack',
+    'release',
+    'peek',
+    'advance',
+    'snapshot',
+  ),
   member: fc.integer({ min: 0, max: 25 }).map((number) => `member-${number}`),
   configs: fc.shuffledSubarray([0, 1, 2], { minLength: 1 }),
   cut: fc.integer({ min: 1, max: 3 }),
@@ -42,20 +55,25 @@ const batches = fc.array(
 )
 
 /** A row of the script in the model's words. */
-function decode(operation: Operation, row: number[], configIds: string[]): ModelAnswer {
-  const [first = -1, second = -1, third = -1, fourth = -1] = row
+function decode(operation: Operation, row: Row, configIds: string[]): ModelAnswer {
+  const [first = -1, second = -1, third = -1, fourth = -1] = row.map(Number)
   switch (operation.name) {
     case 'reserve': {
       const configId = configIds[first - 1]
       return configId ? { reserved: true, configId, slotAt: second } : { reserved: false, freeAt: second }
     }
     case 'start':
-      return first === 1 ? { go: true, bucket: second } : { go: false, slotAt: second }
+      return first === 1 ? { go: true, bucket: second, ahead: fourth } : { go: false, slotAt: second }
+    case 'peek':
+    case 'advance':
+      return { waiting: row.join(' ') }
     case 'snapshot':
       return { used: first, reserved: second, room: third, nextFreeAt: fourth }
     case 'release':
       return { released: first === 1 }
     case 'settle':
+    case 'seed':
+    case 'giveBack':
       return { settled: first === 1 }
   }
 }
@@ -69,8 +87,17 @@ function askModel(model: ReturnType<typeof createRateLimitModel>, now: number, o
     case 'settle':
       model.settle(now, operation.limit, operation.bucket)
       return { settled: true }
+    case 'giveBack':
+      model.giveBack(now, operation.limit, operation.bucket)
+      return { settled: true }
+    case 'seed':
+      throw new Error('the model has seen everything')
     case 'release':
       return { released: model.release(now, operation.member, operation.limit) }
+    case 'peek':
+      return { waiting: model.line(now, operation.limit).slice(0, operation.most).join(' ') }
+    case 'advance':
+      return { waiting: model.advance(now, operation.limit, operation.withinMs).flat().join(' ') }
     case 'snapshot':
       return model.snapshot(now, operation.limit)
   }
@@ -91,10 +118,13 @@ function operationOf(
     }))
     return { name, member, groups: [candidates.slice(0, cut), candidates.slice(cut)] }
   }
-  if (name === 'settle') {
+  if (name === 'settle' || name === 'giveBack') {
     const flight = flying.shift()
     return flight && { name, ...flight }
   }
+  if (name === 'seed') return undefined
+  if (name === 'peek') return { name, limit, most: 7 }
+  if (name === 'advance') return { name, limit, withinMs: 100, most: 1000 }
   return name === 'snapshot' ? { name, limit } : { name, member, limit }
 }
 
@@ -108,7 +138,9 @@ function sideBySide(maxCallMs: number) {
   const prefix = `{model-${randomUUID()}}`
   const model = createRateLimitModel(maxCallMs)
   const flying: Flying[] = []
+  const counting = redis.set(`${prefix}:since`, 0)
   async function ask(operations: Operation[]): Promise<void> {
+    await counting
     const { keys, request, configIds } = encodeBatch(operations, prefix, maxCallMs)
     const { now, answers } = await runScript(redis, keys, request)
     operations.forEach((operation, index) => {

@@ -3,6 +3,10 @@ import type { Candidate, RateLimit, ReserveRequest } from './operations.ts'
 /** What the model says; in the limiter's own words, without `now`. */
 export type ModelAnswer = Record<string, string | number | boolean>
 
+/** As in rate-limit.lua. */
+const AHEAD_LOOK_MS = 5000
+const ADVANCE_LEAST_MS = 1000
+
 interface ModelConfig {
   starts: number[]
   flights: number[]
@@ -23,7 +27,7 @@ export function createRateLimitModel(maxCallMs: number) {
     const grain = flightGrain(limit)
     config.starts = config.starts.filter((time) => time + 1 + limit.windowMs > now)
     config.flights = config.flights.filter((bucket) => (bucket + 1) * grain + limit.windowMs + maxCallMs > now)
-    config.line.sort((a, b) => a.slot - b.slot || (a.member < b.member ? -1 : 1))
+    config.line.sort((a, b) => a.slot - b.slot)
     return config
   }
 
@@ -75,9 +79,12 @@ export function createRateLimitModel(maxCallMs: number) {
       }
       for (const group of groups) {
         const best = roomiest(now, group)
-        if (best) return { reserved: true, configId: best.configId, slotAt: take(now, best, member, now) }
+        const last = best && best.policy !== 'REJECT' ? (at(now, best).line.at(-1)?.slot ?? now) : now
+        if (best) {
+          return { reserved: true, configId: best.configId, slotAt: take(now, best, member, Math.max(now, last)) }
+        }
       }
-      const waiter = groups.flat().find(({ policy }) => policy === 'DEFER')
+      const waiter = groups.flat().find(({ policy }) => policy !== 'REJECT')
       if (!waiter) return { reserved: false, freeAt: Math.min(...groups.flat().map((each) => endOfLine(now, each))) }
       return { reserved: true, configId: waiter.configId, slotAt: take(now, waiter, member, endOfLine(now, waiter)) }
     },
@@ -87,8 +94,10 @@ export function createRateLimitModel(maxCallMs: number) {
       const rank = config.line.findIndex((entry) => entry.member === member)
       const reservation = config.line[rank]
       if (reservation) {
-        if (reservation.slot > now) return { go: false, slotAt: reservation.slot }
-        if (used(config) >= limit.count) return { go: false, slotAt: earliest(now, limit, rank) }
+        const free = limit.count - used(config)
+        if (rank >= free && reservation.slot > now) return { go: false, slotAt: reservation.slot }
+        if (free <= 0) return { go: false, slotAt: earliest(now, limit, rank) }
+        if (rank >= free) return { go: false, slotAt: Math.min(earliest(now, limit, rank), now + AHEAD_LOOK_MS) }
         config.line.splice(rank, 1)
       } else if (room(config, limit) <= 0) {
         return { go: false, slotAt: take(now, limit, member, endOfLine(now, limit)) }
@@ -97,7 +106,29 @@ export function createRateLimitModel(maxCallMs: number) {
       const bucket = isShort ? Math.floor(now / flightGrain(limit)) : now
       const log = isShort ? config.flights : config.starts
       log.push(bucket)
-      return { go: true, bucket }
+      return { go: true, bucket, ahead: Math.max(0, rank) }
+    },
+
+    line: (now: number, limit: RateLimit): string[] => at(now, limit).line.map(({ member }) => member),
+
+    /** Brings forward who is in line and would start within `withinMs`. */
+    advance(now: number, limit: RateLimit, withinMs: number): [string, number][] {
+      const moved: [string, number][] = []
+      for (const [place, entry] of at(now, limit).line.entries()) {
+        const slot = earliest(now, limit, place)
+        if (slot > now + withinMs) break
+        if (entry.slot - slot < ADVANCE_LEAST_MS) continue
+        entry.slot = Math.max(slot, at(now, limit).line[place - 1]?.slot ?? 0)
+        moved.push([entry.member, entry.slot])
+      }
+      return moved
+    },
+
+    giveBack(now: number, limit: RateLimit, bucket: number): void {
+      const config = at(now, limit)
+      const log = limit.windowMs <= 2 * maxCallMs ? config.flights : config.starts
+      const index = log.indexOf(bucket)
+      if (index !== -1) log.splice(index, 1)
     },
 
     settle(now: number, limit: RateLimit, bucket: number): void {

@@ -1,18 +1,28 @@
--- The second part of the script, after sliding-log.lua.
+-- The third part of the script, after sliding-log.lua and line.lua.
 -- Rate limits: for each config a log of what has been started and a line of what may start; one call does many
 -- operations over many configs. Times are whole milliseconds of this server's clock, `now` is the same for all of a call.
 --
--- KEYS, five per config (config c has KEYS[5c-4] … KEYS[5c]); all share one hash tag:
+-- KEYS, six per config (config c has KEYS[6c-5] … KEYS[6c]); all share one hash tag:
 --   starts        ZSET bucket → bucket     sends that count from a known time
 --   startCounts   HASH bucket → count, `total`, `lag`
 --   flights       ZSET bucket → bucket     sends under way; only where the window is short against the longest call
 --   flightCounts  HASH bucket → count, `total`
---   line          ZSET member → slot       reservations; the score is also the place in the line and never changes
--- ARGV[1], JSON: { maxCall: ms, configs: [[count, window in ms], …], operations: [[name, …], …] }, configs numbered from 1:
---   ["reserve", member, [[[config, defer 0|1], …group], …groups]]   → { config (0: refused), slot (0: when one gets free) }
---   ["start", member, config]    → { 1, bucket, end of bucket } or { 0, slot }
+--   line          ZSET member → slot       reservations; the score's fraction is the place among equal slots
+--   sends         STRING                   sends of a calendar month; only where the config has a quota
+-- and one more at the end:
+--   since         STRING                   when this Redis began to count
+-- ARGV[1], JSON: { maxCall: ms, configs: [[count, window in ms, monthly quota or 0, sends of the month that MySQL knows], …],
+--                  operations: [[name, …], …] }, configs numbered from 1:
+--   ["reserve", member, [[[config, overflow], …group], …groups]]   overflow: 0 refuses, 1 waits in line, 2 waits for company
+--                                → { config, slot } or { 0, when one gets free (0: not this month) }
+--   ["start", member, config]    → { 1, bucket, end of bucket, how many were ahead in line }, { 0, slot } or { 2 }: quota used up
+--   reserve and start may answer { -1, config }: what the config has sent before this Redis counted has to be told first:
+--   ["seed", config, sends]      → { 1 }  counted as if they were sent now, once
 --   ["settle", config, bucket]   → { 1 }
+--   ["giveBack", config, bucket] → { 1 }  a start that led to no call
 --   ["release", member, config]  → { number of reservations given back }
+--   ["peek", config, most]       → { member, … } the first in line
+--   ["advance", config, ms, most] → { member, its new slot, … } of those who need not wait as long as they were told
 --   ["snapshot", config]         → { used, reserved, room, next free at }
 -- Result: { now, answer of each operation, … }
 --
@@ -20,98 +30,13 @@
 -- bucket has left the window as a whole; settling moves it to the end of its call, the latest instant at which the
 -- provider can have seen it. A call may outlast a short window: then it stays a flight until settled, or until the
 -- longest call is over.
+--
+-- Order: who is in line starts only while there is room for all ahead of it too, so nobody is overtaken by one that came
+-- `count` places later.
 
-local STALE_MS = 60000 -- the least that a reservation outlives its slot
-local IDLE_MARGIN_MS = 60000
-
-local request = cjson.decode(ARGV[1])
-
--- A config ------------------------------------------------------------------------------------------------------------
-
--- Those whose slot is long past, though the line has moved on beyond them: their task has died.
-local function forgetStale(config)
-  local last = now - config.lag - config.stale
-  config.waiting = config.waiting - redis.call('ZREMRANGEBYSCORE', config.line, '-inf', last)
-end
-
-local function openConfig(number)
-  local key, limit = number * 5 - 4, request.configs[number]
-  local count, window = limit[1], limit[2]
-  local config = { count = count, window = window, line = KEYS[key + 4], stale = math.max(window, STALE_MS) }
-  config.starts = openLog(KEYS[key], KEYS[key + 1], window)
-  if window <= 2 * request.maxCall then
-    config.flights = openLog(KEYS[key + 2], KEYS[key + 3], window + request.maxCall)
-  end
-  config.waiting = redis.call('ZCARD', config.line)
-  config.lag = 0
-  if config.waiting > 0 then
-    config.lag = tonumber(redis.call('HGET', config.starts.counts, 'lag') or 0)
-    forgetStale(config)
-  end
-  return config
-end
-
-local configs = {}
-
-local function configOf(number)
-  if not configs[number] then configs[number] = openConfig(number) end
-  return configs[number]
-end
-
-local function used(config)
-  return config.starts.total + (config.flights and config.flights.total or 0)
-end
-
-local function room(config)
-  return config.count - used(config) - config.waiting
-end
-
--- The earliest start, as far as can be known, of one that has `ahead` others before it in the line: when the entry
--- `count` places before it has left the window. Whole rounds of the line take a window each.
-local function earliest(config, ahead)
-  local rounds = math.floor(ahead / config.count)
-  local leaver = used(config) + ahead - (rounds + 1) * config.count
-  local first = now
-  if leaver >= config.starts.total then
-    first = leavesAt(config.starts, now)
-  elseif leaver >= 0 then
-    first = nthLeavesAt(config.starts, leaver)
-  end
-  return first + rounds * (config.window + config.starts.grain)
-end
-
-local function slotAt(config, rank)
-  return tonumber(redis.call('ZRANGE', config.line, rank, rank, 'WITHSCORES')[2])
-end
-
--- The slot of the next one at the end of the line: never before one that is there.
-local function endOfLine(config)
-  local slot = earliest(config, config.waiting)
-  if config.waiting == 0 then return slot end
-  slot = math.max(slot, slotAt(config, -1))
-  if config.waiting < config.count then return slot end
-  return math.max(slot, leavesAt(config.starts, slotAt(config, config.waiting - config.count)))
-end
-
-local function take(config, member, slot)
-  redis.call('ZADD', config.line, slot, member)
-  config.waiting = config.waiting + 1
-  config.changed = true
-  return slot
-end
-
-local function leave(config, member)
-  local left = redis.call('ZREM', config.line, member)
-  config.waiting = config.waiting - left
-  if left > 0 then config.changed = true end
-  return left
-end
-
-local function slotOf(config, member)
-  return config.waiting > 0 and tonumber(redis.call('ZSCORE', config.line, member) or nil) or nil
-end
-
--- Operations ----------------------------------------------------------------------------------------------------------
+local AHEAD_LOOK_MS = 5000 -- those ahead start at once, or have died: no need to wait longer to see
+local UNSURE = -1
+local ADVANCE_LEAST_MS = 1000 -- a smaller gain is not worth waking anybody
 
 local function existing(groups, member)
   for _, group in ipairs(groups) do
@@ -126,57 +51,138 @@ local function roomiest(group)
   local best, most = nil, 0
   for _, candidate in ipairs(group) do
     local free = room(configOf(candidate[1]))
-    if free > most then best, most = candidate[1], free end
+    if free > most then best, most = candidate, free end
   end
   return best
 end
 
+-- Who waits for company shares a send, so a single one left is enough for the whole line.
+local function hasQuota(config, overflow)
+  return quotaLeft(config) > (overflow == 2 and 0 or config.waiting)
+end
+
+-- The slot of one for whom there is room: now, but not before those who wait and have yet to learn that they need not.
+local function slotInRoom(config, overflow)
+  if overflow == 0 or config.waiting == 0 then return now end
+  return math.max(now, slotAt(config, -1))
+end
+
 local operations = {}
 
+local function firstUnsure(groups)
+  for _, group in ipairs(groups) do
+    for _, candidate in ipairs(group) do
+      if configOf(candidate[1]).unsure then return candidate[1] end
+    end
+  end
+end
+
 function operations.reserve(member, groups)
+  local unsure = firstUnsure(groups)
+  if unsure then return { UNSURE, unsure } end
   local found = existing(groups, member)
   if found then return found end
-  local soonest = math.huge
   for _, group in ipairs(groups) do
     local best = roomiest(group)
-    if best then return { best, take(configOf(best), member, now) } end
+    if best then
+      local config = configOf(best[1])
+      return { best[1], take(config, member, slotInRoom(config, best[2])) }
+    end
   end
+  local soonest = math.huge
   for _, group in ipairs(groups) do
     for _, candidate in ipairs(group) do
       local config = configOf(candidate[1])
-      local slot = endOfLine(config)
-      if candidate[2] == 1 then return { candidate[1], take(config, member, slot) } end
-      soonest = math.min(soonest, slot)
+      if hasQuota(config, candidate[2]) then
+        local slot = endOfLine(config)
+        if candidate[2] > 0 then return { candidate[1], take(config, member, slot) } end
+        soonest = math.min(soonest, slot)
+      end
     end
   end
-  return { 0, soonest }
+  return { 0, soonest == math.huge and 0 or soonest }
+end
+
+-- When one of this rank in line has to ask again; nil: it may start.
+local function holdUntil(config, rank)
+  local free = config.count - used(config)
+  if rank < free then return nil end
+  if free <= 0 then return earliest(config, rank) end
+  if aheadOf(config, rank) < free then return nil end
+  return math.min(earliest(config, rank), now + AHEAD_LOOK_MS)
 end
 
 function operations.start(member, number)
   local config = configOf(number)
+  if config.unsure then return { UNSURE, number } end
   local slot = slotOf(config, member)
-  if slot then
-    if slot > now then return { 0, slot } end
-    if used(config) >= config.count then return { 0, earliest(config, redis.call('ZRANK', config.line, member)) } end
+  local rank = 0
+  if quotaLeft(config) <= 0 then
     leave(config, member)
-    config.lag = now - slot
+    return { 2 }
+  elseif slot then
+    rank = redis.call('ZRANK', config.line, member)
+    local held = holdUntil(config, rank)
+    if held then return { 0, slot > now and slot or held } end
+    leave(config, member)
+    config.lag = math.max(0, now - slot)
   elseif room(config) <= 0 then
     return { 0, take(config, member, endOfLine(config)) }
   end
+  countSends(config, 1)
   local log = config.flights or config.starts
-  local bucket = record(log)
-  return { 1, bucket, (bucket + 1) * log.grain }
+  local bucket = record(log, 1)
+  return { 1, bucket, (bucket + 1) * log.grain, rank }
 end
 
 function operations.settle(number, bucket)
   local config = configOf(number)
   erase(config.flights or config.starts, bucket)
-  record(config.starts)
+  record(config.starts, 1)
+  return { 1 }
+end
+
+function operations.seed(number, sends)
+  local config = configOf(number)
+  if config.unsure and sends > 0 then record(config.starts, sends) end
+  if config.unsure then redis.call('HSET', config.starts.counts, 'seeded', 1) end
+  config.unsure, config.changed = false, true
+  return { 1 }
+end
+
+function operations.giveBack(number, bucket)
+  local config = configOf(number)
+  erase(config.flights or config.starts, bucket)
+  countSends(config, -1)
   return { 1 }
 end
 
 function operations.release(member, number)
   return { leave(configOf(number), member) }
+end
+
+function operations.peek(number, most)
+  return redis.call('ZRANGE', configOf(number).line, 0, most - 1)
+end
+
+function operations.advance(number, horizon, most)
+  local config = configOf(number)
+  local line = config.waiting > 0 and redis.call('ZRANGE', config.line, 0, most - 1, 'WITHSCORES') or {}
+  local moved, last = {}, 0
+  for place = 0, #line / 2 - 1 do
+    local member, score = line[2 * place + 1], tonumber(line[2 * place + 2])
+    local slot = earliest(config, place)
+    if slot > now + horizon then break end
+    if score - slot >= ADVANCE_LEAST_MS then
+      score = math.max(slot, last + PLACE)
+      redis.call('ZADD', config.line, score, member)
+      config.changed = true
+      table.insert(moved, member)
+      table.insert(moved, math.floor(score))
+    end
+    last = score
+  end
+  return moved
 end
 
 function operations.snapshot(number)
@@ -185,28 +191,9 @@ function operations.snapshot(number)
   return { used(config), config.waiting, math.max(0, free), free > 0 and now or endOfLine(config) }
 end
 
--- What a call leaves behind: totals, and a time to live by which every key of a config ends together. -------------------
-
-local function closeConfig(config)
-  local logs = { config.starts, config.flights }
-  local life = 2 * config.window + request.maxCall
-  if config.waiting > 0 then life = math.max(life, slotAt(config, -1) - now + config.stale + config.lag) end
-  for _, log in ipairs(logs) do
-    if log.changed then redis.call('HSET', log.counts, 'total', log.total) end
-    config.changed = config.changed or log.changed
-  end
-  if not config.changed then return end
-  redis.call('HSET', config.starts.counts, 'lag', config.lag)
-  redis.call('PEXPIRE', config.line, life + IDLE_MARGIN_MS)
-  for _, log in ipairs(logs) do
-    redis.call('PEXPIRE', log.buckets, life + IDLE_MARGIN_MS)
-    redis.call('PEXPIRE', log.counts, life + IDLE_MARGIN_MS)
-  end
-end
-
 local result = { now }
 for _, operation in ipairs(request.operations) do
-  result[#result + 1] = operations[operation[1]](operation[2], operation[3])
+  result[#result + 1] = operations[operation[1]](operation[2], operation[3], operation[4])
 end
 for _, config in pairs(configs) do closeConfig(config) end
 return result

@@ -2,3 +2,8 @@
 export function reservationKey(task: { tenantId: string; messageId: string; channelType: string }): string {
   return `${task.tenantId}/${task.messageId}/${task.channelType}`
 }
+
+/** The message id of a reservation's key; none of its parts holds a slash. */
+export function messageOf(reservation: string): string {
+  return reservation.split('/')[1] ?? ''
+}

@@ -2,15 +2,18 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { RedisConnection } from '../queues/redis.ts'
 
-const SOURCE = ['sliding-log.lua', 'rate-limit.lua']
+const SOURCE = ['sliding-log.lua', 'line.lua', 'rate-limit.lua']
   .map((file) => readFileSync(new URL(file, import.meta.url), 'utf8'))
   .join('')
 const SHA = createHash('sha1').update(SOURCE).digest('hex')
 
-/** What the script says of a call's operations: Redis's clock in epoch ms, and one row of integers per operation. */
+/** An answer to one operation: integers, and names of those who wait. */
+export type Row = (number | string)[]
+
+/** What the script says of a call's operations: Redis's clock in epoch ms, and one row per operation. */
 export interface ScriptReply {
   now: number
-  answers: number[][]
+  answers: Row[]
 }
 
 /**
@@ -36,6 +39,6 @@ function parseReply(reply: unknown): ScriptReply {
   throw new Error('unexpected reply of the rate-limit script')
 }
 
-function isRow(value: unknown): value is number[] {
-  return Array.isArray(value) && value.every((cell) => typeof cell === 'number')
+function isRow(value: unknown): value is Row {
+  return Array.isArray(value) && value.every((cell) => typeof cell === 'number' || typeof cell === 'string')
 }

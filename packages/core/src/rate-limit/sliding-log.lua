@@ -34,10 +34,12 @@ local function leavesAt(log, time)
   return (bucketOf(log, time) + 1) * log.grain + log.life
 end
 
-local function record(log)
+local function record(log, entries)
   local bucket = bucketOf(log, now)
-  if redis.call('HINCRBY', log.counts, bucket, 1) == 1 then redis.call('ZADD', log.buckets, bucket, bucket) end
-  log.total = log.total + 1
+  if redis.call('HINCRBY', log.counts, bucket, entries) == entries then
+    redis.call('ZADD', log.buckets, bucket, bucket)
+  end
+  log.total = log.total + entries
   log.changed = true
   return bucket
 end

@@ -54,8 +54,7 @@ it('tells those who are late together one after the other when to come', async (
   const { limiter, keyPrefix } = limiterFor({ redis, maxCallMs: 1000 })
   const limit = limitOf('7', 2, HOUR)
   const { now } = await limiter.reserve({ member: 'm0', groups: [[limit]] })
-  for (const [place, member] of names(6).entries())
-    await redis.zadd(`${keyPrefix}:7:${HOUR}:line`, now - 100 + place, member)
+  for (const [place, member] of names(6).entries()) await redis.zadd(`${keyPrefix}:7:line`, now - 100 + place, member)
   const answers = await Promise.all(['m1', 'm0', 'm5', 'm4', 'm3', 'm2'].map((member) => limiter.start(member, limit)))
   const waits = answers.map((answer) => (answer.go ? 0 : Math.floor((answer.slotAt - answer.now) / HOUR)))
   expect(waits).toEqual([0, 0, 2, 2, 1, 1])
@@ -125,4 +124,21 @@ it('spares Redis where the end is in the same bucket', async () => {
   limiter.settle({ ...started, bucketEndsAt: performance.now() })
   await limiter.drain()
   expect(await buckets()).not.toEqual([`${started.bucket}`])
+})
+
+it('counts what others know to have been sent, where Redis was emptied: once, and only within the window', async () => {
+  const asked: string[] = []
+  const sentBefore = async ({ configId }: { configId: string }) => {
+    asked.push(configId)
+    return 9
+  }
+  const { limiter, keyPrefix } = limiterFor({ redis, sentBefore, maxCallMs: 10 })
+  const [hourly, short] = [limitOf('hourly', 10, HOUR), limitOf('short', 3, 30)]
+  const answers = await Promise.all(names(5).map((member) => limiter.start(member, hourly)))
+  expect(answers.map(({ go }) => go)).toEqual([true, false, false, false, false])
+  expect(asked).toEqual(['hourly'])
+  await expect.poll(async () => (await limiter.start('a', short)).go, POLL).toBe(true)
+  await redis.set(`${keyPrefix}:since`, Date.now() - 2 * HOUR)
+  expect(await limiter.start('a', limitOf('later', 1, HOUR))).toMatchObject({ go: true })
+  expect(asked).not.toContain('later')
 })

@@ -70,6 +70,13 @@ export const SETTINGS = {
     scope: 'platform',
     fallback: () => 2,
   },
+  advanceLinesIntervalSeconds: {
+    schema: Type.Integer({ minimum: 1, maximum: 30 }),
+    description:
+      'How often the task advance-lines tells messages in line that a rate limit was raised, or that others have left the line',
+    scope: 'platform',
+    fallback: () => 10,
+  },
   partitionIntervalSeconds: {
     schema: Type.Integer({ minimum: 60, maximum: 86_400 }),
     description: 'How often the task partitions makes the months ahead and drops those past retentionMonths',
@@ -102,6 +109,7 @@ export interface Settings {
   inboxRetentionDays: number
   auditRetentionMonths: number
   reconcileIntervalSeconds: number
+  advanceLinesIntervalSeconds: number
   partitionIntervalSeconds: number
   cleanUpIntervalSeconds: number
   logLevel: string

@@ -48,6 +48,12 @@ export function createMetrics() {
       labelNames: ['channel'],
       registers,
     }),
+    mergedTasks: new Counter({
+      name: 'message_center_merged_tasks_total',
+      help: 'Tasks that went out as part of the message of another one',
+      labelNames: ['channel'],
+      registers,
+    }),
     circuitsOpen: new Gauge({
       name: 'message_center_circuit_open',
       help: 'Channel configs that are rested because their provider keeps failing; every worker process tells the same',

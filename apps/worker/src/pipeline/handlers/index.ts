@@ -4,6 +4,7 @@ import type { SettingsSource } from '@message-center/core/configs/settings-sourc
 import type { TemplateSource } from '@message-center/core/configs/template-source.ts'
 import type { DerivedStatus } from '@message-center/core/messages/message-status.ts'
 import type { MessageHandler } from '@message-center/core/pipeline/message-handler.ts'
+import type { ConfigLimits } from '@message-center/core/quota/config-limits.ts'
 import type { RateLimiter } from '@message-center/core/rate-limit/rate-limiter.ts'
 import type { Cipher } from '@message-center/core/secrets/cipher.ts'
 import type { PipelineContext } from '../context.ts'
@@ -21,6 +22,7 @@ export interface HandlerDependencies {
   templates: TemplateSource
   cipher: Cipher
   limiter: RateLimiter
+  limitOf: ConfigLimits
   circuits: Circuits
   now(): Date
   dispatch(context: PipelineContext): Promise<void>

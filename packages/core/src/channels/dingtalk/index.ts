@@ -29,6 +29,7 @@ export function createDingtalkAdapter(options: DingtalkOptions): ChannelAdapter 
     secretFields: ['accessToken', 'webhook', 'secret', 'appSecret'],
     messageTypes: MESSAGE_TYPES,
     rateLimit: { count: 20, window: 1, unit: 'MINUTE' },
+    timeZone: 'Asia/Shanghai',
     maxBytes: MAX_BODY_BYTES,
     checkConfig: (config) => (config.mode === 'robot' ? robot.checkConfig(config) : []),
     requiresRecipients: (config) => config.mode === 'app',

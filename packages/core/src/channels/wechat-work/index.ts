@@ -27,6 +27,7 @@ export function createWechatWorkAdapter(options: WechatWorkOptions): ChannelAdap
     secretFields: ['key', 'webhook', 'corpSecret'],
     messageTypes: MESSAGE_TYPES,
     rateLimit: { count: 20, window: 1, unit: 'MINUTE' },
+    timeZone: 'Asia/Shanghai',
     checkConfig: (config) => (config.mode === 'robot' ? robot.checkConfig(config) : []),
     requiresRecipients: (config) => config.mode === 'app',
     payloads: (type, content, recipients) =>
