@@ -29,7 +29,6 @@ import type { Env } from '@message-center/core/settings/env.ts'
 import type { Logger } from '@message-center/core/telemetry/logger.ts'
 import { createMetrics } from '@message-center/core/telemetry/metrics.ts'
 import { registerQueueMetrics } from '@message-center/core/telemetry/queue-metrics.ts'
-import { drizzle } from 'drizzle-orm/mysql2'
 import fastify, { LogController } from 'fastify'
 import { createConfigTester } from './config-tester.ts'
 import { createInboxFeed } from './inbox/feed.ts'
@@ -97,7 +96,6 @@ export async function buildApp(env: Env, logger: Logger) {
     onWakeUpError: warn('open inbox streams were not woken; they look by themselves'),
   })
   const queues = createQueues(env, redis, warn('queue'))
-  const db = drizzle(pool)
   const changes = watchChanges(pool, warn('changes of settings and clients are not seen just now'))
   const signingSecrets = createSigningSecrets(pool, changes)
   const mayReach = createAddressRules(env.callbackAllowCidrs)
@@ -203,7 +201,7 @@ export async function buildApp(env: Env, logger: Logger) {
   await app.register(templatePreviewRoutes, { store: templateStore, registry })
   await app.register(systemConfigRoutes, { store: createSettingsStore({ pool, env }) })
   await app.register(callbackSecretRoutes, { store: createCallbackSecretStore({ pool, cipher }) })
-  await app.register(auditLogRoutes, { db })
+  await app.register(auditLogRoutes, { pool })
   const clients = createClientStore(pool)
   await app.register(clientRoutes, { store: clients })
   await app.register(authRoutes, { store: clients, env })

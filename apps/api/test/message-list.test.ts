@@ -1,6 +1,6 @@
 import type { MessageDetail, MessageSummary } from '@message-center/core/contracts/messages.ts'
 import type { Page } from '@message-center/core/contracts/pages.ts'
-import { listMessages } from '@message-center/core/messages/queries.ts'
+import { createMessageList } from '@message-center/core/messages/list-messages.ts'
 import type { ApiCaller } from '@message-center/devkit/testing/api-caller.ts'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { type RunningApi, startApiHere } from './running-api.ts'
@@ -60,10 +60,11 @@ test('a page beyond the last is known to be empty by the count alone', async () 
       }
     },
   })
-  const beyond = await listMessages(counted, '1', { page: 1_000_000, pageSize: 200 })
-  expect(beyond).toEqual({ total: COUNT, page: 1_000_000, pageSize: 200, items: [] })
+  const listed = createMessageList(counted)
+  const beyond = await listed('1', { page: 1_000_000, pageSize: 200 })
+  expect(beyond.result).toEqual({ total: COUNT, page: 1_000_000, pageSize: 200, items: [] })
   expect(statements).toEqual([expect.stringContaining('COUNT(*)')])
-  expect((await listMessages(counted, '1', { page: 3, pageSize: 20 })).items).toHaveLength(5)
+  expect((await listed('1', { page: 3, pageSize: 20 })).result.items).toHaveLength(5)
 })
 
 test('filters: status, businessType, storeId (exact beyond a double), together', async () => {

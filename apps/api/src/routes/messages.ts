@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { AppError } from '@message-center/core/contracts/errors.ts'
+import { AppError, invalidField } from '@message-center/core/contracts/errors.ts'
 import {
   BatchSendResult,
   MAX_BATCH,
@@ -12,7 +12,8 @@ import {
 } from '@message-center/core/contracts/messages.ts'
 import { PageOf } from '@message-center/core/contracts/pages.ts'
 import type { Acceptor } from '@message-center/core/messages/accept.ts'
-import { findMessage, findTrace, listMessages } from '@message-center/core/messages/queries.ts'
+import { createMessageList } from '@message-center/core/messages/list-messages.ts'
+import { findMessage, findTrace } from '@message-center/core/messages/queries.ts'
 import type { FastifyRequest } from 'fastify'
 import type { Pool } from 'mysql2/promise'
 import { Type } from 'typebox'
@@ -43,6 +44,7 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ acceptor: Acceptor; pool
   )
   // Bodies are the acceptor's, which knows the id of the message that it refuses.
   app.addHook('preValidation', async ({ caller, query }) => refuseOtherTenant(caller, query))
+  const list = createMessageList(replica)
   const acceptedByTheService = { validatorCompiler: () => () => true }
 
   app.post('/api/messages', {
@@ -111,12 +113,28 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ acceptor: Acceptor; pool
     schema: {
       tags: ['messages'],
       summary: 'Messages by conditions, newest first',
-      description: 'Without their tasks: `GET /api/messages/{messageId}` shows those. All conditions have to hold.',
+      description:
+        'Without their tasks: `GET /api/messages/{messageId}` shows those. All conditions have to hold. Where there is another page, the header `Link: <…>; rel="next"` leads to it (RFC 8288): following it through a list of millions costs the same for each page. `total` is counted up to 100,000; beyond that it is estimated, and `totalIsEstimate` says so.',
       querystring: Type.Object({ ...MessageFilters.properties, ...TenantQuery }, { additionalProperties: false }),
       response: answers({ 200: PageOf(MessageSummary) }, 400),
     },
-    handler: (request) => listMessages(replica, actingTenant(request, request.query.tenantId), request.query),
+    async handler(request, reply) {
+      const { query } = request
+      if (query.cursor !== undefined && query.page !== undefined)
+        throw invalidField('page', 'cannot be given beside cursor, which stands for a page')
+      const { result, nextCursor } = await list(actingTenant(request, query.tenantId), query)
+      if (nextCursor !== null) reply.header('link', nextPageLink(request, nextCursor))
+      return result
+    },
   })
+}
+
+/** Where the next page is, relative to wherever the API is reached. */
+function nextPageLink({ query }: FastifyRequest<{ Querystring: MessageFilters }>, cursor: string): string {
+  const { page: _, ...filters } = query
+  const next = new URLSearchParams({ cursor })
+  for (const [name, value] of Object.entries(filters)) if (name !== 'cursor') next.set(name, String(value))
+  return `</api/messages?${next}>; rel="next"`
 }
 
 /**

@@ -14,6 +14,9 @@ export const PageQuery = {
 export function PageOf<Item extends TSchema>(item: Item) {
   return Type.Object({
     total: Type.Integer(),
+    totalIsEstimate: Type.Optional(
+      Type.Literal(true, { description: 'There where `total` is above 100,000: it is estimated then, not counted' }),
+    ),
     page: Type.Integer(),
     pageSize: Type.Integer(),
     items: Type.Array(item),
@@ -22,6 +25,7 @@ export function PageOf<Item extends TSchema>(item: Item) {
 
 export interface Page<Item> {
   total: number
+  totalIsEstimate?: true
   page: number
   pageSize: number
   items: Item[]

@@ -1,0 +1,92 @@
+import { LRUCache } from 'lru-cache'
+import type { Pool, RowDataPacket } from 'mysql2/promise'
+import type { MessageFilters } from '../contracts/messages.ts'
+import { firstPosition, type ListSource, type Portion, type Position } from './list-source.ts'
+
+/** Rows between two anchors: passing over so many by the index takes a few milliseconds. */
+export const ANCHOR_DISTANCE = 10_000
+/** What was accepted so lately may still get a neighbour: a transaction that commits later with an earlier time. */
+const SETTLED_MS = 60_000
+/** Lists remembered by one process; an anchor takes some 100 bytes. */
+const MOST_LISTS = 200
+const KEPT_MS = 600_000
+/** Messages leave a list that goes by their status. */
+const KEPT_BY_STATUS_MS = 60_000
+
+/** Places in one list, `ANCHOR_DISTANCE` rows apart, the first of them the newest row that had settled. */
+interface Anchors {
+  found: Position[]
+  /** The list ends before the next one. */
+  complete: boolean
+  /** Whoever needs more of them waits for those who are looking for some. */
+  growing: Promise<void>
+}
+
+export type PageAnchors = ReturnType<typeof createPageAnchors>
+
+/**
+ * Leads to pages deep in a list without passing over millions of rows each time: of every list that somebody goes deep into,
+ * it remembers places, and counts from the nearest. What comes in at the top meanwhile is counted, so that a page shows what
+ * `OFFSET` would show; only a list by status, which messages also leave, may be off by what left it within a minute.
+ */
+export function createPageAnchors(pool: Pool, distance = ANCHOR_DISTANCE) {
+  const lists = new LRUCache<string, Anchors>({ max: MOST_LISTS })
+
+  async function anchorsOf(key: string, source: ListSource, ttl: number): Promise<Anchors | undefined> {
+    const known = lists.get(key)
+    if (known) return known
+    const first = await firstPosition(pool, source, { notLater: new Date(Date.now() - SETTLED_MS) })
+    if (!first) return undefined
+    const made: Anchors = { found: [first], complete: false, growing: Promise.resolve() }
+    lists.set(key, made, { ttl })
+    return made
+  }
+
+  async function growTo(anchors: Anchors, index: number, source: ListSource): Promise<void> {
+    while (anchors.found.length <= index && !anchors.complete) {
+      const next = await firstPosition(pool, source, { from: anchors.found.at(-1) as Position, offset: distance })
+      if (next) anchors.found.push(next)
+      else anchors.complete = true
+    }
+  }
+
+  return {
+    /** Where to read the page that begins after `offset` rows; undefined where the list is shorter. */
+    async find(
+      tenantId: string,
+      filters: MessageFilters,
+      source: ListSource,
+      offset: number,
+    ): Promise<Omit<Portion, 'limit'> | undefined> {
+      const { page: _, pageSize: __, cursor: ___, ...conditions } = filters
+      const key = JSON.stringify([tenantId, Object.entries(conditions).sort()])
+      const ttl = filters.status ? KEPT_BY_STATUS_MS : KEPT_MS
+      let anchors = await anchorsOf(key, source, ttl)
+      let newer = anchors && (await countNewer(pool, source, anchors.found[0] as Position, offset + 1))
+      if (newer !== undefined && newer > distance) {
+        lists.delete(key)
+        anchors = await anchorsOf(key, source, ttl)
+        newer = anchors && (await countNewer(pool, source, anchors.found[0] as Position, offset + 1))
+      }
+      // Among what has not settled as yet, there is nothing better than passing over the rows before.
+      if (anchors === undefined || newer === undefined || newer > offset) return { offset }
+      const settled = offset - newer
+      const index = Math.floor(settled / distance)
+      const grow = () => growTo(anchors, index, source)
+      anchors.growing = anchors.growing.then(grow, grow)
+      await anchors.growing
+      const from = anchors.found[index]
+      return from && { from, offset: settled - index * distance }
+    },
+  }
+}
+
+/** Rows above a place, counted up to `limit`. */
+async function countNewer(pool: Pool, { from, values, row }: ListSource, place: Position, limit: number) {
+  const [[counted]] = await pool.query<RowDataPacket[]>(
+    `SELECT COUNT(*) AS newer FROM (SELECT 1 FROM ${from}
+       AND ${row}.create_time >= ? AND (${row}.create_time > ? OR ${row}.id > ?) LIMIT ?) AS above`,
+    [...values, place.createTime, place.createTime, place.id, limit],
+  )
+  return Number(counted?.newer)
+}
