@@ -114,13 +114,13 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ acceptor: Acceptor; pool
       tags: ['messages'],
       summary: 'Messages by conditions, newest first',
       description:
-        'Without their tasks: `GET /api/messages/{messageId}` shows those. All conditions have to hold. Where there is another page, the header `Link: <…>; rel="next"` leads to it (RFC 8288): following it through a list of millions costs the same for each page. `total` is counted up to 100,000; beyond that it is estimated, and `totalIsEstimate` says so.',
+        'Without their tasks: `GET /api/messages/{messageId}` shows those. All conditions have to hold. Where there is another page, the header `Link: <…>; rel="next"` leads to it (RFC 8288): following it through a list of millions costs the same for each page. `total` is counted where that takes a moment (up to 100,000; 20,000 where several conditions have to be looked up in the rows); beyond that it is estimated, and `totalIsEstimate` says so.',
       querystring: Type.Object({ ...MessageFilters.properties, ...TenantQuery }, { additionalProperties: false }),
       response: answers({ 200: PageOf(MessageSummary) }, 400),
     },
     async handler(request, reply) {
       const { query } = request
-      if (query.cursor !== undefined && query.page !== undefined)
+      if (query.cursor !== undefined && query.page !== 1)
         throw invalidField('page', 'cannot be given beside cursor, which stands for a page')
       const { result, nextCursor } = await list(actingTenant(request, query.tenantId), query)
       if (nextCursor !== null) reply.header('link', nextPageLink(request, nextCursor))

@@ -31,9 +31,13 @@ export async function listAuditLog(
     .limit(pageSize)
     .offset((page - 1) * pageSize)
     .as('page')
-  const one = db.select({ one: sql`1` }).from(auditLog).where(where).toSQL()
+  const every = db
+    .select({ fits: sql`1`.as('fits') })
+    .from(auditLog)
+    .where(where)
+    .toSQL()
   const [total, rows] = await Promise.all([
-    boundedCount(pool, one.sql, one.params),
+    boundedCount(pool, { select: every.sql, values: every.params, byIndexAlone: !(actor || createdFrom || createdTo) }),
     db
       .select(getTableColumns(auditLog))
       .from(ids)

@@ -15,7 +15,10 @@ export function PageOf<Item extends TSchema>(item: Item) {
   return Type.Object({
     total: Type.Integer(),
     totalIsEstimate: Type.Optional(
-      Type.Literal(true, { description: 'There where `total` is above 100,000: it is estimated then, not counted' }),
+      Type.Literal(true, {
+        description:
+          'There where `total` is estimated, not counted: a list of more than 100,000 rows, or several conditions of which each alone fits more than 20,000',
+      }),
     ),
     page: Type.Integer(),
     pageSize: Type.Integer(),

@@ -1,8 +1,9 @@
 import type { Pool, RowDataPacket } from 'mysql2/promise'
 import type { MessageFilters, MessageSummary } from '../contracts/messages.ts'
 import type { Page } from '../contracts/pages.ts'
-import { boundedCount, type Total } from '../database/bounded-count.ts'
-import { type ListSource, listSource, type Portion, readPortion } from './list-source.ts'
+import type { Total } from '../database/bounded-count.ts'
+import { countList, type Portion, readPortion } from './list-rows.ts'
+import { type ListSource, listSource } from './list-source.ts'
 import { REFS_TABLE, refsParameter, toDatetime } from './message-ref.ts'
 import { ANCHOR_DISTANCE, createPageAnchors } from './page-anchors.ts'
 import { toSummary } from './queries.ts'
@@ -24,17 +25,18 @@ export function createMessageList(pool: Pool, anchorDistance = ANCHOR_DISTANCE) 
 
   return async (tenantId: string, filters: MessageFilters): Promise<MessagePage> => {
     const { pageSize = 20, cursor } = filters
-    const source = listSource(tenantId, filters)
+    const source = await listSource(pool, tenantId, filters)
     if (cursor) {
       const { after, page, total } = readCursor(cursor)
       return answer(await read(source, { after }, pageSize), total, page, pageSize)
     }
     const { page = 1 } = filters
     const offset = (page - 1) * pageSize
-    const counting = boundedCount(pool, `SELECT 1 FROM ${source.from}`, source.values)
+    const counting = countList(pool, source)
     const reading = offset === 0 ? read(source, { offset }, pageSize) : counting.then((total) => deeper(total, offset))
     const [total, rows] = await Promise.all([counting, reading])
-    return answer(rows, total, page, pageSize)
+    const atLeast = total.totalIsEstimate ? offset + rows.length : 0
+    return answer(rows, { ...total, total: Math.max(total.total, atLeast) }, page, pageSize)
 
     /** A page beyond the last would pass over every row to find nothing: what was counted tells. */
     async function deeper({ total, totalIsEstimate }: Total, offset: number): Promise<RowDataPacket[]> {

@@ -1,111 +1,77 @@
-import type { Pool, RowDataPacket } from 'mysql2/promise'
+import type { Pool } from 'mysql2/promise'
 import type { MessageFilters } from '../contracts/messages.ts'
-import { messageConditions, messageOnlyConditions, taskConditions } from './message-conditions.ts'
-import { toDatetime } from './message-ref.ts'
+import { expectedRows } from '../database/bounded-count.ts'
+import { type ColumnFilter, type Conditions, columnConditions, joined, timeConditions } from './message-conditions.ts'
 
-/** A place in a list: that of one of its rows. */
-export interface Position {
-  /** As the tables hold it. */
-  createTime: string
-  /** The message's, or its task's where the list goes by the channel. */
-  id: string
-}
-
-/** What a list of messages is read from, in order, by one index. */
+/**
+ * What a list of messages is read from, newest first: the rows that one filter leads to by its index, in order, and what the
+ * other filters make of them.
+ */
 export interface ListSource {
-  /** Table with its condition. `row` is the table whose index gives the order. */
-  from: string
-  values: unknown[]
+  /** The table that leads: messages, or, by channel, their tasks (a message has one per channel). */
   row: 'm' | 'k'
+  /** The leading table and what the other conditions need. */
+  from: string
+  /** What the index answers. */
+  leading: Conditions
+  /** What only the rows tell; empty where the index answers all. */
+  rest: Conditions
 }
 
-/** Which index leads to the messages of a filter; those of several filters are offered, and the server takes the narrowest. */
-const INDEXES = { storeId: 'ix_tenant_store', businessType: 'ix_tenant_type', status: 'ix_tenant_status' } as const
+const INDEXES: Record<ColumnFilter, string> = {
+  storeId: 'ix_tenant_store',
+  businessType: 'ix_tenant_type',
+  status: 'ix_tenant_status',
+}
 
-const TASK_OF_MESSAGE = `JOIN msg_message m FORCE INDEX (uk_message)
+export const MESSAGE_OF_TASK = `JOIN msg_message m FORCE INDEX (uk_message)
   ON m.tenant_id = k.tenant_id AND m.message_id = k.message_id AND m.create_time = k.create_time`
 
-/** Where the rows of a list come from: the messages, or, by channel, the tasks (a message has one per channel). */
-export function listSource(tenantId: string, filters: MessageFilters): ListSource {
-  if (filters.channelType) {
-    const tasks = taskConditions(tenantId, filters.channelType, filters)
-    const messages = messageOnlyConditions(filters)
-    const table = 'msg_channel_task k FORCE INDEX (ix_tenant_channel)'
-    if (messages.where === '') return { from: `${table} WHERE ${tasks.where}`, values: tasks.values, row: 'k' }
-    return {
-      from: `${table} STRAIGHT_${TASK_OF_MESSAGE} WHERE ${tasks.where} AND ${messages.where}`,
-      values: [...tasks.values, ...messages.values],
-      row: 'k',
-    }
-  }
-  const { where, values } = messageConditions(tenantId, filters)
-  const leading = Object.entries(INDEXES).flatMap(([name, index]) =>
-    filters[name as keyof typeof INDEXES] === undefined ? [] : [index],
-  )
-  const index = leading.length > 0 ? leading.join(', ') : 'ix_tenant_time'
-  return { from: `msg_message m FORCE INDEX (${index}) WHERE ${where}`, values, row: 'm' }
+/** By a subquery per row: as EXISTS, the servers may list all tasks of the channel first. */
+const HAS_CHANNEL = `(SELECT t.id FROM msg_channel_task t FORCE INDEX (uk_task) WHERE t.tenant_id = m.tenant_id
+  AND t.message_id = m.message_id AND t.channel_type = ? AND t.create_time = m.create_time LIMIT 1) IS NOT NULL`
+
+/** The source of a list; of several filters the one leads that fewest rows fulfil, as far as the server can tell at once. */
+export async function listSource(pool: Pool, tenantId: string, filters: MessageFilters): Promise<ListSource> {
+  const sources = possibleSources(tenantId, filters)
+  const [only] = sources
+  if (only && sources.length === 1) return only
+  const sizes = await Promise.all(sources.map((source) => expectedRows(pool, rowsOf(source), source.leading.values)))
+  return sources[sizes.indexOf(Math.min(...sizes))] as ListSource
 }
 
-export interface Portion {
-  limit: number
-  /** Rows passed over. */
-  offset?: number
-  /** Nothing newer than this: `from` begins with that row, `after` with the next. */
-  from?: Position
-  after?: Position
-  /** Nothing accepted later than this. */
-  notLater?: Date
+/** The statement that selects a constant for each row that the leading filter finds. */
+export function rowsOf({ from, leading }: ListSource): string {
+  return `SELECT 1 FROM ${from} WHERE ${leading.where}`
 }
 
-/** The rows of a list, newest first, by the index alone as far as the filters allow it. */
-function positions({ from, values, row }: ListSource, { limit, offset = 0, ...start }: Portion) {
-  const conditions: string[] = []
-  const all = [...values]
-  const bound = start.from ?? start.after
-  if (bound) {
-    // The first part is all that the servers make a range, and choose partitions, of.
-    conditions.push(
-      `AND ${row}.create_time <= ? AND (${row}.create_time < ? OR ${row}.id ${start.from ? '<=' : '<'} ?)`,
-    )
-    all.push(bound.createTime, bound.createTime, bound.id)
-  }
-  if (start.notLater) {
-    conditions.push(`AND ${row}.create_time <= ?`)
-    all.push(toDatetime(start.notLater))
-  }
-  const order = `ORDER BY ${row}.create_time DESC, ${row}.id DESC LIMIT ? OFFSET ?`
+function possibleSources(tenantId: string, filters: MessageFilters): ListSource[] {
+  const columns = columnConditions(filters)
+  const { channelType } = filters
+  const channel = channelType ? [{ where: HAS_CHANNEL, values: [channelType] }] : []
+  const byMessages = (index: string, leading: Conditions[], rest: Conditions[]): ListSource => ({
+    row: 'm',
+    from: `msg_message m FORCE INDEX (${index})`,
+    leading: joined([{ where: 'm.tenant_id = ?', values: [tenantId] }, ...leading, ...timeConditions('m', filters)]),
+    rest: joined(rest),
+  })
+  const sources = columns.map((column) => {
+    const others = columns.filter((other) => other !== column)
+    return byMessages(INDEXES[column.filter], [column], [...others, ...channel])
+  })
+  if (channelType) sources.push(byTasks(tenantId, channelType, filters))
+  return sources.length > 0 ? sources : [byMessages('ix_tenant_time', [], [])]
+}
+
+function byTasks(tenantId: string, channelType: string, filters: MessageFilters): ListSource {
+  const rest = joined(columnConditions(filters))
   return {
-    sql: `SELECT ${row}.id, ${row}.create_time FROM ${from} ${conditions.join(' ')} ${order}`,
-    values: [...all, limit, offset],
+    row: 'k',
+    from: `msg_channel_task k FORCE INDEX (ix_tenant_channel)${rest.where ? ` STRAIGHT_${MESSAGE_OF_TASK}` : ''}`,
+    leading: joined([
+      { where: 'k.tenant_id = ? AND k.channel_type = ?', values: [tenantId, channelType] },
+      ...timeConditions('k', filters),
+    ]),
+    rest,
   }
-}
-
-/** The first row of a portion; undefined where there is none. */
-export async function firstPosition(
-  pool: Pool,
-  source: ListSource,
-  portion: Omit<Portion, 'limit'>,
-): Promise<Position | undefined> {
-  const { sql, values } = positions(source, { ...portion, limit: 1 })
-  const [[row]] = await pool.query<RowDataPacket[]>(sql, values)
-  return row && toPosition(row)
-}
-
-/** The messages of a portion, all columns, with `row_id`: the id of the row that gives the order. */
-export async function readPortion(pool: Pool, source: ListSource, portion: Portion): Promise<RowDataPacket[]> {
-  const { sql, values } = positions(source, portion)
-  const message =
-    source.row === 'm'
-      ? 'JOIN msg_message m FORCE INDEX (PRIMARY) ON m.id = p.id AND m.create_time = p.create_time'
-      : `JOIN msg_channel_task k FORCE INDEX (PRIMARY) ON k.id = p.id AND k.create_time = p.create_time ${TASK_OF_MESSAGE}`
-  const [rows] = await pool.query<RowDataPacket[]>(
-    `SELECT STRAIGHT_JOIN m.*, p.id AS row_id FROM (${sql}) AS p ${message} ORDER BY p.create_time DESC, p.id DESC`,
-    values,
-  )
-  return rows
-}
-
-/** @param row `id`, `create_time` of a row that gives the order */
-export function toPosition(row: RowDataPacket): Position {
-  return { createTime: toDatetime(row.create_time), id: String(row.id) }
 }

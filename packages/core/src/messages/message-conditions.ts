@@ -7,47 +7,40 @@ export interface Conditions {
   values: unknown[]
 }
 
-export type ColumnFilters = Omit<MessageFilters, 'channelType' | 'page' | 'pageSize' | 'cursor'>
+/** Filters that columns of the message itself answer. */
+export const COLUMN_FILTERS = { storeId: 'store_id', businessType: 'business_type', status: 'status' } as const
+export type ColumnFilter = keyof typeof COLUMN_FILTERS
+
+export type MessageColumnFilters = Pick<MessageFilters, ColumnFilter | 'createdFrom' | 'createdTo'>
 
 /** The condition of the filters over `msg_message m`. */
-export function messageConditions(tenantId: string, filters: ColumnFilters): Conditions {
-  const conditions: [condition: string, value: unknown][] = [
-    ['m.tenant_id = ?', tenantId],
+export function messageConditions(tenantId: string, filters: MessageColumnFilters): Conditions {
+  return joined([
+    { where: 'm.tenant_id = ?', values: [tenantId] },
     ...columnConditions(filters),
     ...timeConditions('m', filters),
-  ]
-  return joined(conditions)
+  ])
 }
 
-/** The condition of the filters over what tasks know, `msg_channel_task k`: the channel and the time. */
-export function taskConditions(tenantId: string, channelType: string, filters: ColumnFilters): Conditions {
-  return joined([['k.tenant_id = ?', tenantId], ['k.channel_type = ?', channelType], ...timeConditions('k', filters)])
+/** One condition for each filter that a column answers. */
+export function columnConditions(filters: MessageColumnFilters): (Conditions & { filter: ColumnFilter })[] {
+  return Object.entries(COLUMN_FILTERS).flatMap(([name, column]) => {
+    const filter = name as ColumnFilter
+    return filters[filter] === undefined ? [] : [{ filter, where: `m.${column} = ?`, values: [filters[filter]] }]
+  })
 }
 
-/** The condition of the filters that only messages know; empty where there is none. */
-export function messageOnlyConditions(filters: ColumnFilters): Conditions {
-  return joined(columnConditions(filters))
-}
-
-function columnConditions({ status, businessType, storeId }: ColumnFilters): [string, unknown][] {
-  const all: [string, unknown][] = [
-    ['m.status = ?', status],
-    ['m.business_type = ?', businessType],
-    ['m.store_id = ?', storeId],
-  ]
-  return all.filter(([, value]) => value !== undefined)
-}
-
-function timeConditions(table: 'm' | 'k', { createdFrom, createdTo }: ColumnFilters): [string, unknown][] {
-  const conditions: [string, unknown][] = []
-  if (createdFrom) conditions.push([`${table}.create_time >= ?`, toDatetime(new Date(createdFrom))])
-  if (createdTo) conditions.push([`${table}.create_time <= ?`, toDatetime(new Date(createdTo))])
+/** The time of a message, which its tasks have, too. */
+export function timeConditions(table: 'm' | 'k', { createdFrom, createdTo }: MessageColumnFilters): Conditions[] {
+  const conditions: Conditions[] = []
+  if (createdFrom) conditions.push({ where: `${table}.create_time >= ?`, values: [toDatetime(new Date(createdFrom))] })
+  if (createdTo) conditions.push({ where: `${table}.create_time <= ?`, values: [toDatetime(new Date(createdTo))] })
   return conditions
 }
 
-function joined(conditions: readonly [string, unknown][]): Conditions {
+export function joined(conditions: readonly Conditions[]): Conditions {
   return {
-    where: conditions.map(([condition]) => condition).join(' AND '),
-    values: conditions.map(([, value]) => value),
+    where: conditions.map(({ where }) => where).join(' AND '),
+    values: conditions.flatMap(({ values }) => values),
   }
 }

@@ -1,7 +1,8 @@
 import { LRUCache } from 'lru-cache'
-import type { Pool, RowDataPacket } from 'mysql2/promise'
+import type { Pool } from 'mysql2/promise'
 import type { MessageFilters } from '../contracts/messages.ts'
-import { firstPosition, type ListSource, type Portion, type Position } from './list-source.ts'
+import { countAbove, firstPosition, type Portion, type Position } from './list-rows.ts'
+import type { ListSource } from './list-source.ts'
 
 /** Rows between two anchors: passing over so many by the index takes a few milliseconds. */
 export const ANCHOR_DISTANCE = 10_000
@@ -62,11 +63,11 @@ export function createPageAnchors(pool: Pool, distance = ANCHOR_DISTANCE) {
       const key = JSON.stringify([tenantId, Object.entries(conditions).sort()])
       const ttl = filters.status ? KEPT_BY_STATUS_MS : KEPT_MS
       let anchors = await anchorsOf(key, source, ttl)
-      let newer = anchors && (await countNewer(pool, source, anchors.found[0] as Position, offset + 1))
+      let newer = anchors && (await countAbove(pool, source, anchors.found[0] as Position, offset + 1))
       if (newer !== undefined && newer > distance) {
         lists.delete(key)
         anchors = await anchorsOf(key, source, ttl)
-        newer = anchors && (await countNewer(pool, source, anchors.found[0] as Position, offset + 1))
+        newer = anchors && (await countAbove(pool, source, anchors.found[0] as Position, offset + 1))
       }
       // Among what has not settled as yet, there is nothing better than passing over the rows before.
       if (anchors === undefined || newer === undefined || newer > offset) return { offset }
@@ -79,14 +80,4 @@ export function createPageAnchors(pool: Pool, distance = ANCHOR_DISTANCE) {
       return from && { from, offset: settled - index * distance }
     },
   }
-}
-
-/** Rows above a place, counted up to `limit`. */
-async function countNewer(pool: Pool, { from, values, row }: ListSource, place: Position, limit: number) {
-  const [[counted]] = await pool.query<RowDataPacket[]>(
-    `SELECT COUNT(*) AS newer FROM (SELECT 1 FROM ${from}
-       AND ${row}.create_time >= ? AND (${row}.create_time > ? OR ${row}.id > ?) LIMIT ?) AS above`,
-    [...values, place.createTime, place.createTime, place.id, limit],
-  )
-  return Number(counted?.newer)
 }
