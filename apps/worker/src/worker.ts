@@ -3,6 +3,7 @@ import { createCallbackClient } from '@message-center/core/callbacks/callback-cl
 import { createSigningSecrets } from '@message-center/core/callbacks/signing-secrets.ts'
 import { createProviderFetch } from '@message-center/core/channels/http.ts'
 import { loadChannels } from '@message-center/core/channels/load-channels.ts'
+import { traceProviderCalls } from '@message-center/core/channels/trace-calls.ts'
 import { circuitKey, createCircuitStore } from '@message-center/core/circuits/circuit-store.ts'
 import { createCircuits } from '@message-center/core/circuits/circuits.ts'
 import { createCandidateSource } from '@message-center/core/configs/candidates.ts'
@@ -35,6 +36,7 @@ import { importExtension } from '@message-center/core/settings/import-extension.
 import type { Logger } from '@message-center/core/telemetry/logger.ts'
 import { createMetrics } from '@message-center/core/telemetry/metrics.ts'
 import { registerQueueMetrics } from '@message-center/core/telemetry/queue-metrics.ts'
+import type { Tracing } from '@message-center/core/telemetry/tracing.ts'
 import { createUpkeepMetrics } from '@message-center/core/telemetry/upkeep-metrics.ts'
 import { createWorkerFactory } from './bull-worker.ts'
 import { createCallbackEnqueuer } from './callbacks/callback-enqueuer.ts'
@@ -45,6 +47,7 @@ import { startChannelWorker } from './delivery/channel-worker.ts'
 import { createResultChecks, startResultWorker } from './delivery/check-result.ts'
 import { createTaskWriter } from './delivery/task-writer.ts'
 import { createJobWaker } from './delivery/wake-jobs.ts'
+import { logFieldsOf } from './message-log.ts'
 import { checkHandler, orderHandlers } from './pipeline/compose.ts'
 import { createDispatcher } from './pipeline/dispatcher.ts'
 import { builtInHandlers } from './pipeline/handlers/index.ts'
@@ -53,10 +56,14 @@ import { createMessageRunner } from './pipeline/run-message.ts'
 import { reconcile } from './scheduled/reconcile.ts'
 import { startScheduler } from './scheduled/scheduler.ts'
 import { scheduledTasks } from './scheduled/tasks.ts'
+import { createDeliveryTraces } from './tracing/trace-delivery.ts'
+import { createStepTracer, traceRuns } from './tracing/trace-pipeline.ts'
 import { startWatchdog } from './watchdog.ts'
 
 /** Connections besides the ones in use by batches that happen at once: claim, record, finish, dispatch, load, reconcile. */
 const DATABASE_CONNECTIONS = 12
+/** The log line of each message that has become final. */
+const FINISHED = 'message finished'
 /** Sends get this long to end by themselves at shutdown; then they are aborted, and their outcome is recorded. */
 const SHUTDOWN_GRACE_MS = 6_000
 
@@ -65,7 +72,7 @@ const SHUTDOWN_GRACE_MS = 6_000
  * @param signal ends the waiting for the database
  * @throws EnvError or the reason why an extension does not load
  */
-export async function startWorker(env: Env, logger: Logger, signal: AbortSignal) {
+export async function startWorker(env: Env, logger: Logger, signal: AbortSignal, tracing?: Tracing) {
   const pool = createDatabasePool(env, DATABASE_CONNECTIONS)
   const redis = createFailFastRedis(env)
   const warn = (what: string) => (error: unknown) => logger.warn({ err: error }, what)
@@ -124,8 +131,9 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
   }
   const callbackJobs = createCallbackEnqueuer({ queues, onEnqueueError })
   const onFinished = (messages: FinishedMessage[]) => {
-    for (const { status, callback } of messages) {
+    for (const { status, callback, ...message } of messages) {
       metrics.messagesFinished.inc({ status })
+      logger.info({ ...logFieldsOf(message), status }, FINISHED)
       if (callback) callbackJobs.add(callback)
     }
   }
@@ -142,14 +150,30 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
       circuits,
       now: () => new Date(),
       dispatch,
-      onStatus: (_context, { status }) => {
-        if (status !== 'PROCESSING') metrics.messagesFinished.inc({ status })
+      onStatus: ({ message }, { status }) => {
+        if (status === 'PROCESSING') return
+        metrics.messagesFinished.inc({ status })
+        logger.info({ ...logFieldsOf(message), status }, FINISHED)
       },
     }),
     ...extensions,
   ])
-  const run = createMessageRunner({ handlers, changes, configs, channelOrder: channelTypes, metrics, logger, dispatch })
-  const providers = createProviderFetch({ timeoutMs: env.sendTimeoutMs })
+  const traces = tracing && createDeliveryTraces(tracing)
+  const untraced = createMessageRunner({
+    handlers,
+    changes,
+    configs,
+    channelOrder: channelTypes,
+    metrics,
+    logger,
+    traceStep: tracing && createStepTracer(tracing),
+    dispatch,
+  })
+  const run = tracing ? traceRuns(untraced, tracing) : untraced
+  const providers = createProviderFetch({
+    timeoutMs: env.sendTimeoutMs,
+    ...(tracing ? { around: traceProviderCalls(tracing) } : {}),
+  })
   const callbackClient = createCallbackClient({
     timeoutMs: env.sendTimeoutMs,
     mayReach: createAddressRules(env.callbackAllowCidrs),
@@ -179,6 +203,7 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
       fetch: providers.fetch,
       sendTimeoutMs: env.sendTimeoutMs,
       underWay,
+      traces,
       wake,
       checkResultLater,
       now: () => Date.now(),
@@ -195,6 +220,7 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
       fetch,
       sendTimeoutMs,
       underWay,
+      traces,
       logger,
       metrics,
     })
@@ -210,6 +236,7 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
       logger,
       sendTimeoutMs: env.sendTimeoutMs,
       underWay,
+      traces,
       now: () => Date.now(),
     })
   }

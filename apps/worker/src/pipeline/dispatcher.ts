@@ -72,6 +72,7 @@ export function createDispatcher(deps: DispatcherDependencies) {
           ...task,
           changeNumber: message.changeNumber,
           ...(message.expiresAt ? { expiresAt: message.expiresAt.getTime() } : {}),
+          ...(message.traceparent ? { traceparent: message.traceparent } : {}),
         },
         fair: { tenantId: message.tenantId, priority: message.priority },
         opts: channelJobOptions({

@@ -206,6 +206,7 @@ export const TraceAttempt = Type.Object({
 export type TraceAttempt = Static<typeof TraceAttempt>
 export const MessageTrace = Type.Object({
   messageId: Type.String(),
+  traceId: Type.Optional(Type.String({ description: 'Its trace in the tracing system; absent where it has none' })),
   steps: Type.Array(TraceStep),
   tasks: Type.Array(Type.Object({ taskId: IdOutput, channelType: Type.String(), attempts: Type.Array(TraceAttempt) })),
 })

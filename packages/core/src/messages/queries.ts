@@ -10,6 +10,7 @@ import type {
   TraceStep,
 } from '../contracts/messages.ts'
 import type { Page } from '../contracts/pages.ts'
+import { traceIdOf } from '../telemetry/tracing.ts'
 import { parseLossless } from '../templates/lossless-json.ts'
 import { type MessageRef, REFS_TABLE, refsParameter, toDatetime } from './message-ref.ts'
 
@@ -35,8 +36,10 @@ export async function findTrace(pool: Pool, tenantId: string, messageId: string)
   if (!row) return undefined
   const tasks = await taskRows(pool, tenantId, messageId)
   const accepted: TraceStep = { step: 'accepted', at: row.accepted_at.toISOString(), durationMs: 0, outcome: 'ok' }
+  const traceId = traceIdOf(row.traceparent)
   return {
     messageId,
+    ...(traceId ? { traceId } : {}),
     steps: [accepted, ...parsed<TraceStep>(row.steps)],
     tasks: tasks.map((task) => ({
       taskId: String(task.id),

@@ -20,6 +20,8 @@ export interface ChannelJob {
   changeNumber?: number
   /** Epoch ms after which the task must not be sent any more. */
   expiresAt?: number
+  /** Where its message is in a trace, W3C; absent where its way is not traced. */
+  traceparent?: string
 }
 
 /** Finished jobs are kept only for people who look into the queue; nothing reads them. */
