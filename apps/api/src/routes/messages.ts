@@ -98,7 +98,8 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ acceptor: Acceptor; pool
     schema: {
       tags: ['messages'],
       summary: 'How a message went, step by step and attempt by attempt',
-      description: 'The steps of the pipeline with times and outcomes, then each attempt of each channel.',
+      description:
+        'The steps of the pipeline with times and outcomes, then each attempt of each channel; and where to look on: the jobs on the queue board, the trace in the tracing system.',
       params: MessageParams,
       querystring: OneTenant,
       response: answers({ 200: MessageTrace }, 404),

@@ -122,6 +122,7 @@ test('tracing is on where there is an endpoint; everything is recorded unless a 
     resourceAttributes: { 'deployment.environment.name': 'production' },
     sampler: 'parentbased_traceidratio',
     ratio: 0.05,
+    exportEveryMs: 5_000,
   })
   expect(read(variables).tracing).toBeUndefined()
 })
@@ -190,6 +191,7 @@ test.each<[string, string[]]>([
   ['OTEL_EXPORTER_OTLP_HEADERS', ['token', '=x', 'a=1,b', 'a=%zz']],
   ['OTEL_RESOURCE_ATTRIBUTES', ['production']],
   ['OTEL_TRACES_SAMPLER', ['ratio', 'jaeger_remote']],
+  ['OTEL_BSP_SCHEDULE_DELAY', ['0', '5s']],
   ['OTEL_TRACES_SAMPLER_ARG', ['2', '-0.1', 'half']],
 ])('a bad %s is refused with one line that begins with its name', (name, values) => {
   for (const value of values) {

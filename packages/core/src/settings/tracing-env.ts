@@ -11,6 +11,8 @@ export interface TracingEnv {
   sampler: (typeof SAMPLERS)[number]
   /** Share of the traces that are recorded, 0 to 1, for the samplers that go by one. */
   ratio: number
+  /** Longest wait of an ended span until it is sent. */
+  exportEveryMs: number
 }
 
 const SAMPLERS = [
@@ -27,7 +29,7 @@ const SAMPLERS = [
  * @throws EnvError
  */
 export function readTracingEnv(variables: Variables): TracingEnv | undefined {
-  const { text, url, oneOf } = readers(variables)
+  const { text, url, oneOf, integer } = readers(variables)
   const endpoint = url('OTEL_EXPORTER_OTLP_ENDPOINT', ['https:', 'http:'])
   const settings = {
     headers: pairs('OTEL_EXPORTER_OTLP_HEADERS', text('OTEL_EXPORTER_OTLP_HEADERS')),
@@ -35,6 +37,7 @@ export function readTracingEnv(variables: Variables): TracingEnv | undefined {
     resourceAttributes: pairs('OTEL_RESOURCE_ATTRIBUTES', text('OTEL_RESOURCE_ATTRIBUTES')),
     sampler: oneOf('OTEL_TRACES_SAMPLER', SAMPLERS, 'parentbased_always_on'),
     ratio: ratio(text('OTEL_TRACES_SAMPLER_ARG')),
+    exportEveryMs: integer('OTEL_BSP_SCHEDULE_DELAY', 5_000, 1, 600_000),
   }
   return endpoint === undefined ? undefined : { endpoint, ...settings }
 }

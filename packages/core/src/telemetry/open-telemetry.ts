@@ -33,7 +33,6 @@ import type { OpenSpan, SpanAttributes, SpanSpec, Tracing, TracingOptions } from
 /** Spans kept while the collector is slow or away; what comes beyond is dropped. */
 const MAX_QUEUE = 8192
 const MAX_EXPORT_BATCH = 1024
-const EXPORT_EVERY_MS = 2_000
 const EXPORT_TIMEOUT_MS = 10_000
 /** At shutdown: part of the 10 s that a process has. */
 const CLOSE_LIMIT_MS = 2_000
@@ -125,7 +124,7 @@ function createProvider(env: TracingEnv, serviceName: string): TracerProvider {
         exporter,
         maxQueueSize: MAX_QUEUE,
         maxExportBatchSize: MAX_EXPORT_BATCH,
-        scheduledDelayMillis: EXPORT_EVERY_MS,
+        scheduledDelayMillis: env.exportEveryMs,
         exportTimeoutMillis: EXPORT_TIMEOUT_MS,
       }),
     ],
