@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { BatchSendResult, MessageTrace } from '@message-center/core/contracts/messages.ts'
 import { workspaceRoot } from '@message-center/devkit/services/workspace.ts'
 import { createConfig, createTemplate, finalMessage } from '@message-center/devkit/testing/demo-tenant.ts'
@@ -23,6 +25,7 @@ const STEPS = [
 ]
 const OPS = { OPS_USER: 'ops', OPS_PASSWORD: 'a-board-password' }
 
+const logFolder = mkdtempSync(join(tmpdir(), 'traced-logs-'))
 let receiver: OtlpReceiver
 let system: TestSystem
 beforeAll(async () => {
@@ -34,6 +37,7 @@ beforeAll(async () => {
       OTEL_EXPORTER_OTLP_ENDPOINT: `${receiver.url}/`,
       OTEL_BSP_SCHEDULE_DELAY: '100',
       LOG_LEVEL: 'info',
+      LOG_FILE: join(logFolder, 'mc.log'),
       ...OPS,
     },
   })
@@ -41,6 +45,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await system.stop()
   await receiver.stop()
+  rmSync(logFolder, { recursive: true })
 })
 
 let tenants = 700
@@ -238,6 +243,10 @@ test('a collector that refuses, or hangs, holds up neither the messages nor the 
   await call('POST', '/api/messages', order('hung'))
   expect(await finalMessage(call, 'hung')).toMatchObject({ status: 'SUCCESS' })
   expect(await worker?.stop()).toMatchObject({ code: 0 })
+  const [logFile = ''] = readdirSync(logFolder).filter((name) => /^mc\.worker\..*\.log$/.test(name))
+  const written = readFileSync(join(logFolder, logFile), 'utf8')
+  expect(written).toBe(readFileSync(worker?.log ?? '', 'utf8'))
+  expect(written.trim().split('\n').at(-1)).toContain('"msg":"worker stopped"')
 
   receiver.mode = 'take'
   const next = await system.startWorker()

@@ -42,7 +42,7 @@ function taskKey({ taskId }: Pick<ChannelJob, 'taskId'>): string {
  */
 export function send(attempt: Attempt, deps: AttemptDependencies): Promise<SendOutcome> {
   const work = () => sendInTime(attempt, deps)
-  return deps.traces ? deps.traces.send(attempt, work) : work()
+  return deps.traces ? deps.traces.send(attempt.job, work) : work()
 }
 
 async function sendInTime(attempt: Attempt, deps: AttemptDependencies): Promise<SendOutcome> {

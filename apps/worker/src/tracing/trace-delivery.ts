@@ -2,24 +2,29 @@ import type { SendOutcome } from '@message-center/core/channels/adapter.ts'
 import type { ChannelJob } from '@message-center/core/queues/jobs.ts'
 import { channelQueue } from '@message-center/core/queues/names.ts'
 import { MESSAGE_ID, type SpanAttributes, TENANT_ID, type Tracing } from '@message-center/core/telemetry/tracing.ts'
-import type { Job } from 'bullmq'
-import type { Attempt } from '../delivery/attempt.ts'
 import { classify } from '../delivery/outcome.ts'
-import type { Verdict } from '../delivery/verdict.ts'
 
 /** The hooks of the delivery side. Each runs its work in a span of the message's trace; a message without one just runs. */
 export interface DeliveryTraces {
   /** One run of a task's job. */
-  run(job: Job<ChannelJob>, work: () => Promise<Verdict>): Promise<Verdict>
+  run<V extends ToldVerdict>(job: { data: ChannelJob; attemptsStarted: number }, work: () => Promise<V>): Promise<V>
   /** One send through an adapter. */
-  send(attempt: Attempt, work: () => Promise<SendOutcome>): Promise<SendOutcome>
+  send(job: ChannelJob, work: () => Promise<SendOutcome>): Promise<SendOutcome>
   /** Other tasks went out with that send: each has it noted in its own message's trace. */
   wentAlong(jobs: readonly ChannelJob[], startedAt: number, durationMs: number, failed: boolean): void
   /** Something later about a message: asking for its result, telling of its status. */
   afterwards<T>(name: string, place: Place, work: () => Promise<T>): Promise<T>
 }
 
-export interface Place {
+/** What is told of a verdict. */
+interface ToldVerdict {
+  queue: string
+  note?: string
+  reason?: string
+  until?: number
+}
+
+interface Place {
   tenantId: string
   messageId: string
   traceparent?: string | null
@@ -53,7 +58,7 @@ export function createDeliveryTraces(tracing: Tracing): DeliveryTraces {
         try {
           const verdict = await work()
           span.set(verdictAttributes(verdict))
-          if (verdict.queue === 'retry' || verdict.queue === 'fail') span.fail(verdict.reason)
+          if (verdict.reason !== undefined) span.fail(verdict.reason)
           const isLook = verdict.queue === 'postpone' && !sending.has(taskId)
           if (isLook && job.attemptsStarted > TOLD_RUNS) span.discard()
           return verdict
@@ -62,15 +67,11 @@ export function createDeliveryTraces(tracing: Tracing): DeliveryTraces {
         }
       })
     },
-    send({ job, adapter, task }, work) {
+    send(job, work) {
       if (!job.traceparent) return work()
       sending.add(job.taskId)
-      const attributes = {
-        ...placeAttributes(job),
-        'message_center.channel': adapter.type,
-        'message_center.message_type': task.messageType ?? undefined,
-      }
-      return tracing.within({ name: `send ${adapter.type}`, attributes }, async (span) => {
+      const attributes = { ...placeAttributes(job), 'message_center.channel': job.channelType }
+      return tracing.within({ name: `send ${job.channelType}`, attributes }, async (span) => {
         try {
           return await work()
         } catch (error) {
@@ -108,9 +109,10 @@ function placeAttributes({ tenantId, messageId }: Place): SpanAttributes {
 }
 
 /** Texts of verdicts stand in the task's row, and hold no secret. */
-function verdictAttributes(verdict: Verdict): SpanAttributes {
-  const attributes: SpanAttributes = { 'message_center.verdict': verdict.queue }
-  if (verdict.queue === 'postpone') attributes['message_center.until'] = new Date(verdict.until).toISOString()
-  if (verdict.queue === 'complete') attributes['message_center.detail'] = verdict.note
-  return attributes
+function verdictAttributes({ queue, note, until }: ToldVerdict): SpanAttributes {
+  return {
+    'message_center.verdict': queue,
+    'message_center.detail': note,
+    'message_center.until': until === undefined ? undefined : new Date(until).toISOString(),
+  }
 }

@@ -22,8 +22,8 @@ export async function openLogger(service: string, env: Env): Promise<Logger> {
   const file = await openLogFile(env.logFile, service, env, (error) => logger.warn({ err: error }, 'LOG_FILE'))
   const both: DestinationStream = {
     write(line) {
-      stdout.write(line)
       file.write(line)
+      stdout.write(line)
     },
   }
   const logger = createLogger(service, env.logLevel, both)
