@@ -4,6 +4,7 @@ import { describeWindow, nextOpening } from '@message-center/core/configs/time-w
 import { type Failure, resultMessage } from '@message-center/core/messages/outcome.ts'
 import type { ChannelJob } from '@message-center/core/queues/jobs.ts'
 import { reservationKey } from '@message-center/core/rate-limit/reservation-key.ts'
+import { logFieldsOf } from '../message-log.ts'
 import { send } from './attempt.ts'
 import { claimTask } from './claim.ts'
 import { lookAt } from './look.ts'
@@ -71,7 +72,8 @@ async function giveUpSlot(job: ChannelJob, config: CandidateConfig, deps: Delive
 /** The task is claimed: whatever is amiss with the others, it is sent. */
 function companyOf(sending: Sending, deps: DeliveryDependencies): Promise<Companion[]> {
   return gatherCompany(sending, deps).catch((error: unknown) => {
-    deps.logger.warn({ err: error, configId: sending.config.id }, 'nobody could be taken along; sent alone')
+    const log = { ...logFieldsOf(sending.job), configId: sending.config.id }
+    deps.logger.warn({ ...log, err: error }, 'nobody could be taken along; sent alone')
     return []
   })
 }
