@@ -1,0 +1,149 @@
+import { once } from 'node:events'
+import { createServer, connect as dial, type Server, type Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+
+/** What the way between two processes does with their bytes. */
+export type Weather =
+  | { kind: 'clear' }
+  /** Each piece arrives so much later, in order, in both directions. */
+  | { kind: 'latency'; ms: number }
+  /** Bytes and closings vanish in both directions, and nobody is told; new connections stand and stay silent. */
+  | { kind: 'half-open' }
+  /** Nobody listens, and connections that stood are reset. */
+  | { kind: 'refuse' }
+
+/** A connection that the proxy made to its target. */
+interface Link {
+  client: Socket
+  upstream: Socket
+  /** The port that the target sees. */
+  port: number | undefined
+  openedAt: number
+  closedAt: number
+  /** Something of it has vanished: nothing more may pass, or the peers would read the rest as if it were whole. */
+  broken: boolean
+}
+
+/** One way between two processes that can be made bad. */
+export interface TcpProxy {
+  readonly port: number
+  setWeather(weather: Weather): Promise<void>
+  /** Resets every connection that stands; new ones are taken. @returns how many */
+  reset(): number
+  /**
+   * When the connection began (epoch ms) that the target saw come from `port` at `at`; undefined where it was none of this
+   * proxy. The system uses ports again: of several proxies the latest answer is right.
+   */
+  carriedSince(port: number, at: number): number | undefined
+  stop(): void
+}
+
+const HOST = '127.0.0.1'
+/** A connection is known for so long after it has closed: its last request may be told later. */
+const REMEMBERED_MS = 60_000
+const LISTEN_AGAIN_MS = 50
+
+/** @param target the port on this machine that connections go to; asked anew for each */
+export async function startTcpProxy(target: () => number): Promise<TcpProxy> {
+  let weather: Weather = { kind: 'clear' }
+  let links: Link[] = []
+  let server: Server | undefined
+
+  function accept(client: Socket): void {
+    const upstream = dial({ host: HOST, port: target(), allowHalfOpen: true, noDelay: true })
+    client.setNoDelay(true)
+    const link: Link = { client, upstream, port: undefined, openedAt: Date.now(), closedAt: Infinity, broken: false }
+    links = links.filter(({ closedAt }) => Date.now() - closedAt < REMEMBERED_MS)
+    links.push(link)
+    upstream.once('connect', () => {
+      link.port = upstream.localPort
+    })
+    pass(link, client, upstream)
+    pass(link, upstream, client)
+  }
+
+  function pass(link: Link, from: Socket, to: Socket): void {
+    let queued = 0
+    let tail: Promise<unknown> = Promise.resolve()
+    const later = (act: () => void) => {
+      if (weather.kind === 'half-open') link.broken = true
+      if (link.broken) return
+      const ms = weather.kind === 'latency' ? weather.ms : 0
+      if (ms === 0 && queued === 0) return act()
+      queued += 1
+      const dueAt = performance.now() + ms
+      tail = tail
+        .then(() => delay(Math.max(0, dueAt - performance.now())))
+        .then(() => {
+          queued -= 1
+          if (!link.broken) act()
+        })
+    }
+    from.on('data', (chunk) =>
+      later(() => {
+        if (to.destroyed || to.write(chunk)) return
+        from.pause()
+        to.once('drain', () => from.resume())
+      }),
+    )
+    from.on('end', () => later(() => to.end()))
+    // What is wrong shows as the closing that follows.
+    from.on('error', () => undefined)
+    from.on('close', (hadError) => {
+      link.closedAt = Math.min(link.closedAt, Date.now())
+      later(() => (hadError ? to.resetAndDestroy() : to.destroySoon()))
+    })
+  }
+
+  function resetWhere(matches: (link: Link) => boolean): number {
+    const standing = links.filter((link) => link.closedAt === Infinity || link.broken).filter(matches)
+    for (const link of standing) {
+      link.broken = true
+      link.closedAt = Math.min(link.closedAt, Date.now())
+      link.client.resetAndDestroy()
+      link.upstream.resetAndDestroy()
+    }
+    return standing.length
+  }
+
+  async function listen(port: number): Promise<number> {
+    for (;;) {
+      const candidate = createServer({ allowHalfOpen: true }, accept)
+      try {
+        await once(candidate.listen(port, HOST), 'listening')
+        server = candidate
+        const address = candidate.address()
+        return typeof address === 'object' && address ? address.port : port
+      } catch (error) {
+        // While nobody listened, an outgoing connection of another process may have got the port for a moment.
+        if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) throw error
+        await delay(LISTEN_AGAIN_MS)
+      }
+    }
+  }
+
+  /** At once for new connections; those that stand are not waited for. */
+  function stopListening(): void {
+    server?.close()
+    server = undefined
+  }
+
+  const port = await listen(0)
+  return {
+    port,
+    async setWeather(next) {
+      weather = next
+      if (next.kind === 'refuse') {
+        stopListening()
+        resetWhere(() => true)
+      } else if (!server) await listen(port)
+      if (next.kind === 'clear') resetWhere(({ broken }) => broken)
+    },
+    reset: () => resetWhere(() => true),
+    carriedSince: (ofPort, at) => links.findLast((link) => link.port === ofPort && link.openedAt <= at)?.openedAt,
+    stop() {
+      stopListening()
+      resetWhere(() => true)
+    },
+  }
+}
