@@ -61,7 +61,9 @@ function ended({ at }: Arrival, worker: string, { ends, faults }: Books): string
   const end = ends.find(
     (one) => one.process === worker && one.code !== 0 && isUnwrittenAt(one.at - SLACK_MS, at, worker, faults),
   )
-  return end && `${worker} ended (${end.signal ?? `code ${end.code}`})`
+  if (!end) return undefined
+  const cause = faults.findLast(({ target, from }) => target === worker && from <= end.at)
+  return `${cause ? told(cause) : worker}, ended by ${end.signal ?? `code ${end.code}`}`
 }
 
 /** The worker stood still before it had written down the outcome, for longer than it could keep the task. */

@@ -14,7 +14,7 @@ const TIMES_IN_TEN_MINUTES = 6
 
 /**
  * Spreads faults of each kind over the time: one at a random moment of each equal part of it, so that all kinds meet.
- * @param times of each kind; by default 6 in 10 minutes, at least 1
+ * @param times of each kind, of weighty ones a multiple; by default 6 in 10 minutes, at least 1
  * @returns in the order of time
  */
 export function planFaults(
@@ -22,9 +22,10 @@ export function planFaults(
   { minutes, seed, times }: { minutes: number; seed: number; times?: number },
 ): PlannedFault[] {
   const random = createRandom(seed)
-  const count = times ?? Math.max(1, Math.ceil((minutes / 10) * TIMES_IN_TEN_MINUTES))
+  const each = times ?? Math.max(1, Math.ceil((minutes / 10) * TIMES_IN_TEN_MINUTES))
   const planned = kinds.flatMap((kind) => {
     const ofKind = random.fork()
+    const count = each * (kind.weight ?? 1)
     // The last one has to be over before the time is.
     const part = Math.max(0, minutes * 60_000 - kind.lastsMs) / count
     return Array.from({ length: count }, (_, index) => ({

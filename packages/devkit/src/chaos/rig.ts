@@ -52,6 +52,8 @@ export interface RigOptions {
 /** One provider call; a claim's lease is this and 5 s (apps/worker/src/delivery/claim.ts). */
 export const SEND_TIMEOUT_MS = 3_000
 export const LEASE_MS = SEND_TIMEOUT_MS + 5_000
+/** As providers take: there are sends under way whenever something breaks. */
+const PROVIDER_LATENCY_MS = 200
 export const BUSINESS_TYPE = 'CHAOS'
 /** Its WeCom template wants a variable that no message has. */
 export const GAP_BUSINESS_TYPE = 'CHAOS_GAP'
@@ -73,6 +75,7 @@ export async function startRig({ folder, apis, workers }: RigOptions): Promise<R
     undo.push(() => redis.stop())
     const sandbox = await startSandbox()
     undo.push(() => sandbox.stop())
+    await sandbox.client.settings({ latencyMs: PROVIDER_LATENCY_MS })
     const environment = await createTestEnvironment(
       { databaseUrl: mysql.url, redisUrl: redis.url },
       {

@@ -6,6 +6,8 @@ export interface FaultKind {
   name: string
   /** How long one lasts at most, ms, repairs included: so long before the end of a run the last may begin. */
   lastsMs: number
+  /** How many times as often as the others it comes, because it has so many places to come to; 1 without it. */
+  weight?: number
   /** Why it cannot be injected here; undefined where it can. */
   unavailable?(rig: Rig): string | undefined
   /** Decides by the seed what is hit and how. */

@@ -4,6 +4,9 @@ import { SEND_TIMEOUT_MS, type Way } from '../rig.ts'
 import type { Weather } from '../tcp-proxy.ts'
 import type { FaultKind } from './fault-kind.ts'
 
+/** There are more ways than anything else that can break. */
+const WEIGHT = 3
+
 /** A way is bad for a while; which one of all, the seed decides. */
 function badWeather(
   name: string,
@@ -12,6 +15,7 @@ function badWeather(
 ): FaultKind {
   return {
     name,
+    weight: WEIGHT,
     lastsMs: lasts[1] + 1_000,
     aim(random, { ways }) {
       const { name: target, proxy } = random.pick(ways)
@@ -43,6 +47,7 @@ export const netRefuse = badWeather('net-refuse', [1_000, 6_000], () => ({ kind:
 /** Every connection of a way is reset, several times in a row. */
 export const netReset: FaultKind = {
   name: 'net-reset',
+  weight: WEIGHT,
   lastsMs: 5_000,
   aim(random, { ways }) {
     const { name: target, proxy }: Way = random.pick(ways)

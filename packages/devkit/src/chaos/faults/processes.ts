@@ -6,8 +6,8 @@ import type { FaultKind } from './fault-kind.ts'
 
 /** The lock of a BullMQ job (apps/worker/src/consumer.ts) and a little: nobody can tell such a worker from a dead one. */
 const FREEZE_MS = [21_000, 26_000] as const
-/** Set by hand, by a time server after a long silence, by a virtual machine that was moved. */
-const CLOCK_STEP_MS = [5_000, 120_000] as const
+/** Longer than a claim's lease and a job's lock, shorter than the minute within which all has to be final. */
+const CLOCK_STEP_MS = [5_000, 40_000] as const
 
 function member(random: Random, { fleet }: Rig, kind: Member['kind']): Member {
   return random.pick(fleet.members.filter((one) => one.kind === kind))
