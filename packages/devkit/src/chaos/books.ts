@@ -71,8 +71,8 @@ export interface ProcessEnd {
   at: number
   code: number | null
   signal: string | null
-  /** It was told to end. */
-  expected: boolean
+  /** The signal that it was sent, and when; null: it ended by itself. */
+  told: { signal: string; at: number } | null
 }
 
 export interface Books {

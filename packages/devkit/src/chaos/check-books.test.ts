@@ -57,7 +57,7 @@ const end = (process: string, at: number, fields: Partial<ProcessEnd> = {}): Pro
   at: T + at,
   code: null,
   signal: 'SIGKILL',
-  expected: true,
+  told: { signal: 'SIGKILL', at: T + at },
   ...fields,
 })
 
@@ -84,7 +84,7 @@ describe('a loss', () => {
     ],
   ])('is found: %s', (_what, fields, why) => {
     const verdict = check(fields)
-    expect(verdict.lost).toContainEqual({ messageId: 'm-1', why })
+    expect(verdict.lost).toContainEqual({ subject: 'm-1', why })
     expect(verdict).toMatchObject({ accepted: 1, final: 0, ok: false })
   })
 
@@ -145,7 +145,38 @@ describe('what is wrong besides', () => {
 
   test('is found: a call by a channel that the message was not for', () => {
     const verdict = check({ told: [{ ...told, channels: ['DINGTALK', 'LOCAL'] }] })
-    expect(verdict.wrong).toEqual([{ messageId: 'm-1', why: 'arrived by WECHAT_WORK, which it was not for' }])
+    expect(verdict.wrong).toEqual([{ subject: 'm-1', why: 'arrived by WECHAT_WORK, which it was not for' }])
+  })
+})
+
+describe('the end of a process', () => {
+  const told = (signal: string, at: number) => ({ signal, at: T + at })
+  const away = fault('mysql-kill', 'mysql', 0, 20_000)
+  test.each<[string, Partial<Books>, string]>([
+    ['by itself', { ends: [end('api-1', 0, { code: 1, signal: null, told: null })] }, 'ended by itself: code 1'],
+    [
+      'other than in good order, though it was asked to',
+      { ends: [end('api-1', 100, { code: 1, signal: null, told: told('SIGTERM', 0) })], faults: [away] },
+      'was told to stop, and ended 0.1 s later: code 1',
+    ],
+    [
+      'not within its time, for no reason',
+      { ends: [end('api-1', 10_000, { told: told('SIGTERM', 0) })] },
+      'was told to stop, and ended 10.0 s later: SIGKILL',
+    ],
+  ])('is wrong: %s', (_how, fields, why) => {
+    expect(check(fields)).toMatchObject({ wrong: [{ subject: 'api-1', why }], ok: false })
+  })
+
+  test.each<[string, Partial<Books>]>([
+    ['by kill -9', { ends: [end('api-1', 0)] }],
+    ['in good order', { ends: [end('api-1', 300, { code: 0, signal: null, told: told('SIGTERM', 0) })] }],
+    [
+      'after its time, because MySQL kept it waiting',
+      { ends: [end('api-1', 10_000, { told: told('SIGTERM', 0) })], faults: [away] },
+    ],
+  ])('is all right: %s', (_how, fields) => {
+    expect(check(fields)).toMatchObject({ wrong: [], ok: true })
   })
 })
 

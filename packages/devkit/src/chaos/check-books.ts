@@ -1,4 +1,4 @@
-import type { Arrival, Books, Channel, Stored, StoredTask, Told } from './books.ts'
+import type { Arrival, Books, Channel, FaultRecord, ProcessEnd, Stored, StoredTask, Told } from './books.ts'
 import { explainDouble, type Limits } from './explain-double.ts'
 
 /** What the three books say together. */
@@ -8,14 +8,15 @@ export interface Verdict {
   /** Of those, how many are final, their tasks and the providers' books in agreement. */
   final: number
   lost: Finding[]
-  /** What is wrong besides: an answer, a status, something that nobody posted. */
+  /** What is wrong besides: an answer, a status, something that nobody posted, a process that ended. */
   wrong: Finding[]
   doubles: Double[]
   ok: boolean
 }
 
 export interface Finding {
-  messageId: string
+  /** A message's id, or the name of a process. */
+  subject: string
   why: string
 }
 
@@ -31,6 +32,8 @@ export interface Double {
 
 /** Everything else is no answer that the contract knows for a good message. */
 const KNOWN_ANSWERS: readonly (number | null)[] = [200, 202, 429, 503, null]
+/** A process that cannot end what it has in hand gives up after this. */
+const STOP_LIMIT_MS = 9_000
 const FINAL: readonly string[] = ['SUCCESS', 'PARTIAL_SUCCESS', 'FAILED']
 
 /**
@@ -47,22 +50,22 @@ export function checkBooks(books: Books, limits: Limits): Verdict {
 
   for (const message of books.told) {
     const { messageId } = message
-    for (const why of wrongAnswers(message)) wrong.push({ messageId, why })
+    for (const why of wrongAnswers(message)) wrong.push({ subject: messageId, why })
     const [row, ...others] = stored.get(messageId) ?? []
     const isAccepted = message.answers.some(isTaken)
     if (isAccepted) accepted += 1
-    if (others.length > 0) wrong.push({ messageId, why: `${others.length + 1} rows in MySQL` })
+    if (others.length > 0) wrong.push({ subject: messageId, why: `${others.length + 1} rows in MySQL` })
     // Refused, or never heard of again by its client: nothing was promised, but what is there has to be in order.
     const why = row ? shortcomings(message, row, arrived) : isAccepted ? ['accepted, and not in MySQL'] : []
-    for (const one of why) lost.push({ messageId, why: one })
-    if (row) for (const one of contradictions(row)) wrong.push({ messageId, why: one })
+    for (const one of why) lost.push({ subject: messageId, why: one })
+    if (row) for (const one of contradictions(row)) wrong.push({ subject: messageId, why: one })
   }
-  wrong.push(...strangers(books))
+  wrong.push(...strangers(books), ...books.ends.flatMap((end) => wrongEnd(end, books.faults)))
   const doubles = findDoubles([...arrivals.values()], books, limits)
   const unexplained = doubles.filter(({ explanation }) => explanation === undefined)
   return {
     accepted,
-    final: accepted - new Set(lost.map(({ messageId }) => messageId)).size,
+    final: accepted - new Set(lost.map(({ subject }) => subject)).size,
     lost,
     wrong,
     doubles,
@@ -130,12 +133,26 @@ function strangers({ told, stored, arrivals }: Books): Finding[] {
     return !message?.channels.includes(channel) || message.failing.includes(channel)
   })
   return [
-    ...unknownRows.map(({ messageId }) => ({ messageId, why: 'stored, and nobody posted it' })),
+    ...unknownRows.map(({ messageId }) => ({ subject: messageId, why: 'stored, and nobody posted it' })),
     ...unknownCalls.map(({ messageId, channel }) => ({
-      messageId,
+      subject: messageId,
       why: `arrived by ${channel}, which it was not for`,
     })),
   ]
+}
+
+/** A process ends when it is told to, and told in good order it ends in good order, within its time or what is left of it. */
+function wrongEnd({ process, at, code, signal, told }: ProcessEnd, faults: readonly FaultRecord[]): Finding[] {
+  const how = signal ?? `code ${code}`
+  if (!told) return [{ subject: process, why: `ended by itself: ${how}` }]
+  if (told.signal !== 'SIGTERM' || code === 0) return []
+  const tookMs = at - told.at
+  const mayHaveWaited = faults.some(
+    ({ target, from, to }) =>
+      (target === 'mysql' || target === 'redis' || target.startsWith(`${process}→`)) && from <= at && to >= told.at,
+  )
+  if (tookMs >= STOP_LIMIT_MS && mayHaveWaited) return []
+  return [{ subject: process, why: `was told to stop, and ended ${(tookMs / 1000).toFixed(1)} s later: ${how}` }]
 }
 
 function findDoubles(groups: readonly (readonly Arrival[])[], books: Books, limits: Limits): Double[] {

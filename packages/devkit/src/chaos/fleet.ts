@@ -73,7 +73,7 @@ async function startMember(
   let port = 0
   let app: GuardedProcess | undefined
   /** Set by whoever ends it on purpose. */
-  let expected = false
+  let told: ProcessEnd['told'] = null
 
   async function start(): Promise<GuardedProcess> {
     port = await freePort()
@@ -94,8 +94,8 @@ async function startMember(
     for (;;) {
       const status = await app.exited
       app = undefined
-      ends.push({ process: name, at: Date.now(), ...status, expected })
-      expected = false
+      ends.push({ process: name, at: Date.now(), ...status, told })
+      told = null
       if (stopping.signal.aborted) return
       await delay(RESTART_AFTER_MS)
       if (stopping.signal.aborted) return
@@ -111,12 +111,12 @@ async function startMember(
     pid: () => app?.pid,
     async stop() {
       if (!app) return undefined
-      expected = true
+      told = { signal: 'SIGTERM', at: Date.now() }
       return app.stop()
     },
     signal(signal) {
       if (!app) return
-      if (signal === 'SIGKILL') expected = true
+      if (signal === 'SIGKILL') told = { signal, at: Date.now() }
       send(app.pid, signal)
     },
     shiftClock: (ms) => writeFileSync(clockFile, String(Math.round(ms))),

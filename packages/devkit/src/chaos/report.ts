@@ -1,6 +1,6 @@
 import type { Books } from './books.ts'
 import type { Double } from './check-books.ts'
-import { type ChaosResult, crashes } from './run-chaos.ts'
+import type { ChaosResult } from './run-chaos.ts'
 
 /** Findings of one sort that are told in full. */
 const MOST_SHOWN = 20
@@ -18,12 +18,12 @@ export function report(result: ChaosResult): string[] {
     '',
     row('accepted', verdict.accepted),
     row('final, and as they should be', verdict.final),
-    row('lost', new Set(verdict.lost.map(({ messageId }) => messageId)).size),
+    row('lost', new Set(verdict.lost.map(({ subject }) => subject)).size),
     row('calls that providers took', books.arrivals.length),
     row('sent twice, explained', verdict.doubles.length - unexplained.length),
     row('  of these shown twice', verdict.doubles.filter(({ second }) => second.shown).length),
     row('sent twice, unexplained', unexplained.length),
-    row('wrong besides', verdict.wrong.length + crashes(books).length + result.unready.length),
+    row('wrong besides', verdict.wrong.length + result.unready.length),
     row(
       'all final after the last fault',
       recoverySeconds === null ? 'NOT within 60 s' : `${recoverySeconds.toFixed(1)} s`,
@@ -67,14 +67,11 @@ function evidence(result: ChaosResult, unexplained: readonly Double[]): string[]
   const lines = [
     ...verdict.lost
       .slice(0, MOST_SHOWN)
-      .map(({ messageId, why }) => `LOST ${messageId}: ${why}${answersOf(messageId, books)}`),
+      .map(({ subject, why }) => `LOST ${subject}: ${why}${answersOf(subject, books)}`),
     ...unexplained.slice(0, MOST_SHOWN).flatMap((double) => doubleEvidence(double, books)),
     ...verdict.wrong
       .slice(0, MOST_SHOWN)
-      .map(({ messageId, why }) => `WRONG ${messageId}: ${why}${answersOf(messageId, books)}`),
-    ...crashes(books).map(
-      ({ process, at, code, signal }) => `ENDED BY ITSELF ${process} at ${time(at)} (${signal ?? `code ${code}`})`,
-    ),
+      .map(({ subject, why }) => `WRONG ${subject}: ${why}${answersOf(subject, books)}`),
     ...unready.map((name) => `NOT READY at the end: ${name}`),
   ]
   if (result.ok) return []
@@ -82,8 +79,8 @@ function evidence(result: ChaosResult, unexplained: readonly Double[]): string[]
 }
 
 function answersOf(messageId: string, { told }: Books): string {
-  const answers = told.find((message) => message.messageId === messageId)?.answers ?? []
-  return ` [${answers.map(({ at, status }) => `${status ?? 'none'} at ${time(at)}`).join(', ')}]`
+  const answers = told.find((message) => message.messageId === messageId)?.answers
+  return !answers ? '' : ` [${answers.map(({ at, status }) => `${status ?? 'none'} at ${time(at)}`).join(', ')}]`
 }
 
 function doubleEvidence({ messageId, channel, first, second }: Double, { faults, ends }: Books): string[] {
