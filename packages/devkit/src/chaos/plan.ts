@@ -26,8 +26,9 @@ export function planFaults(
   const planned = kinds.flatMap((kind) => {
     const ofKind = random.fork()
     const count = each * (kind.weight ?? 1)
-    // The last one has to be over before the time is.
-    const part = Math.max(0, minutes * 60_000 - kind.lastsMs) / count
+    // The last one has to be over before the time is; a run of seconds takes a little longer instead.
+    const totalMs = minutes * 60_000
+    const part = Math.max(totalMs / 2, totalMs - kind.lastsMs) / count
     return Array.from({ length: count }, (_, index) => ({
       kind,
       atMs: Math.round((index + ofKind.between(0, 1)) * part),

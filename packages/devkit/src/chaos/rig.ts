@@ -57,87 +57,102 @@ const PROVIDER_LATENCY_MS = 200
 export const BUSINESS_TYPE = 'CHAOS'
 /** Its WeCom template wants a variable that no message has. */
 export const GAP_BUSINESS_TYPE = 'CHAOS_GAP'
-export const TENANT = '1'
 
 const MYSQL_DISK_MB = 768
 const REDIS_DISK_MB = 256
 
-/** Starts servers, proxies, sandbox and processes, and sets up a tenant with three channels. */
-export async function startRig({ folder, apis, workers }: RigOptions): Promise<Rig> {
-  const undo: (() => unknown)[] = []
-  const folders = { mysql: join(folder, 'mysql'), redis: join(folder, 'redis') }
-  for (const path of Object.values(folders)) mkdirSync(path, { recursive: true, mode: 0o700 })
-  try {
-    const disks = await mountDisks(folders, undo)
-    const mysql = await startMysql({ dir: folders.mysql })
-    undo.push(() => mysql.stop())
-    const redis = await startRedis({ dir: folders.redis })
-    undo.push(() => redis.stop())
-    const sandbox = await startSandbox()
-    undo.push(() => sandbox.stop())
-    await sandbox.client.settings({ latencyMs: PROVIDER_LATENCY_MS })
-    const environment = await createTestEnvironment(
-      { databaseUrl: mysql.url, redisUrl: redis.url },
-      {
-        SEND_TIMEOUT_MS: String(SEND_TIMEOUT_MS),
-        CHANNEL_CONCURRENCY: '20',
-        // Many short retries: a run ends within a minute of its last fault, and gives nothing up.
-        RETRY_MAX: '12',
-        RETRY_INITIAL_DELAY_MS: '300',
-      },
-    )
-    const databaseUrl = environment.variables.DATABASE_URL ?? ''
-    const pool = createDatabasePool({ databaseUrl, databaseSsl: 'off', databaseSslCa: undefined }, 4)
-    undo.push(() => pool.end())
+/** What every process is told; the rest is as in production. */
+const VARIABLES = {
+  SEND_TIMEOUT_MS: String(SEND_TIMEOUT_MS),
+  CHANNEL_CONCURRENCY: '20',
+  // Many short retries: a run ends within a minute of its last fault, and gives nothing up.
+  RETRY_MAX: '12',
+  RETRY_INITIAL_DELAY_MS: '300',
+}
 
-    const ways: Way[] = []
-    undo.push(() => {
-      for (const { proxy } of ways) proxy.stop()
-    })
-    const parts = { mysql: mysql.port, redis: redis.port, provider: Number(new URL(sandbox.url).port) }
-    const members = [
-      ...Array.from({ length: apis }, (_, index) => ({ kind: 'api' as const, name: `api-${index + 1}` })),
-      ...Array.from({ length: workers }, (_, index) => ({ kind: 'worker' as const, name: `worker-${index + 1}` })),
-    ]
-    const options = await Promise.all(members.map((member) => throughProxies(member, parts, environment, ways)))
-    const fleet = await startFleet(options, environment.logFolder)
-    undo.push(() => fleet.stop())
-    await until('every process to be ready', async () => (await Promise.all(fleet.members.map(isReady))).every(Boolean))
-    const fronts = await openFronts(fleet, ways)
-    await setUpTenant(fronts[0] ?? '', environment.token())
-    return {
-      mysql,
-      redis,
-      disks,
-      redisFolder: folders.redis,
-      databaseUrl,
-      pool,
-      fleet,
-      ways,
-      apiUrls: fronts,
-      token: environment.token(),
-      sandbox,
-      workerAt: (port, at) => ownerOf(ways, port, at),
-      logFolder: environment.logFolder,
-      async stop({ keepLogs }) {
-        await fleet.stop()
-        if (!keepLogs) await environment.remove()
-        await undoAll(undo)
-      },
-    }
+type Undo = (() => unknown)[]
+
+/** Starts servers, proxies, sandbox and processes, and sets up a tenant with three channels. */
+export async function startRig(options: RigOptions): Promise<Rig> {
+  const undo: Undo = []
+  try {
+    return await build(options, undo)
   } catch (error) {
     await undoAll(undo)
     throw error
   }
 }
 
+async function build({ folder, apis, workers }: RigOptions, undo: Undo): Promise<Rig> {
+  const servers = await startServers(folder, undo)
+  const sandbox = await startSandbox()
+  undo.push(() => sandbox.stop())
+  await sandbox.client.settings({ latencyMs: PROVIDER_LATENCY_MS })
+  const { mysql, redis } = servers
+  const environment = await createTestEnvironment({ databaseUrl: mysql.url, redisUrl: redis.url }, VARIABLES)
+  const databaseUrl = environment.variables.DATABASE_URL ?? ''
+  const pool = createDatabasePool({ databaseUrl, databaseSsl: 'off', databaseSslCa: undefined }, 4)
+  undo.push(() => pool.end())
+
+  const ways: Way[] = []
+  undo.push(() => {
+    for (const { proxy } of ways) proxy.stop()
+  })
+  const parts = { mysql: mysql.port, redis: redis.port, provider: Number(new URL(sandbox.url).port) }
+  const members = [...named('api', apis), ...named('worker', workers)]
+  const options = await Promise.all(members.map((member) => throughProxies(member, parts, environment, ways)))
+  const fleet = await startFleet(options, environment.logFolder)
+  undo.push(() => fleet.stop())
+  await until('every process to be ready', async () => (await Promise.all(fleet.members.map(isReady))).every(Boolean))
+  const apiUrls = await openFronts(fleet, ways)
+  await setUpTenant(apiUrls[0] ?? '', environment.token())
+  return {
+    ...servers,
+    databaseUrl,
+    pool,
+    fleet,
+    ways,
+    apiUrls,
+    token: environment.token(),
+    sandbox,
+    workerAt: (port, at) => ownerOf(ways, port, at),
+    logFolder: environment.logFolder,
+    async stop({ keepLogs }) {
+      try {
+        await fleet.stop()
+        if (!keepLogs) await environment.remove()
+      } finally {
+        await undoAll(undo)
+      }
+    },
+  }
+}
+
+function named(kind: Member['kind'], count: number) {
+  return Array.from({ length: count }, (_, index) => ({ kind, name: `${kind}-${index + 1}` }))
+}
+
+async function startServers(
+  folder: string,
+  undo: Undo,
+): Promise<Pick<Rig, 'mysql' | 'redis' | 'disks' | 'redisFolder'>> {
+  const folders = { mysql: join(folder, 'mysql'), redis: join(folder, 'redis') }
+  for (const path of Object.values(folders)) mkdirSync(path, { recursive: true, mode: 0o700 })
+  const disks = await mountDisks(folders, undo)
+  const mysql = await startMysql({ dir: folders.mysql })
+  undo.push(() => mysql.stop())
+  const redis = await startRedis({ dir: folders.redis })
+  undo.push(() => redis.stop())
+  return { mysql, redis, disks, redisFolder: folders.redis }
+}
+
 const isReady = (member: Member) => member.isReady()
 
-async function undoAll(undo: (() => unknown)[]): Promise<void> {
+async function undoAll(undo: Undo): Promise<void> {
   for (const step of undo.splice(0).reverse()) await step()
 }
 
-async function mountDisks(folders: { mysql: string; redis: string }, undo: (() => unknown)[]): Promise<Rig['disks']> {
+async function mountDisks(folders: { mysql: string; redis: string }, undo: Undo): Promise<Rig['disks']> {
   const mysql = await mountSmallDisk(folders.mysql, MYSQL_DISK_MB)
   if ('unavailable' in mysql) return mysql
   undo.push(() => mysql.unmount())
