@@ -46,6 +46,8 @@ export interface Arrival {
   at: number
   /** The worker that made it; undefined where that cannot be told (the inbox). */
   worker: string | undefined
+  /** Of the connection that it came by, as the provider saw it. */
+  port?: number
   /** False where the provider dropped it as a copy. */
   shown: boolean
 }
@@ -65,6 +67,15 @@ export interface FaultRecord {
   latencyMs?: number
 }
 
+/** A provider call that the wire answered late, or not before the caller gave up: whichever of the two was slow. */
+export interface LateAnswer {
+  worker: string
+  port: number
+  /** Epoch ms. */
+  askedAt: number
+  ms: number
+}
+
 /** The end of a process, by a fault or by itself. */
 export interface ProcessEnd {
   process: string
@@ -81,4 +92,5 @@ export interface Books {
   arrivals: readonly Arrival[]
   faults: readonly FaultRecord[]
   ends: readonly ProcessEnd[]
+  lateAnswers: readonly LateAnswer[]
 }

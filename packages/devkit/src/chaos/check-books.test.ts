@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Arrival, Books, FaultRecord, ProcessEnd, Stored, Told } from './books.ts'
+import type { Arrival, Books, FaultRecord, LateAnswer, ProcessEnd, Stored, Told } from './books.ts'
 import { checkBooks } from './check-books.ts'
 
 const LIMITS = { sendTimeoutMs: 3_000, leaseMs: 8_000 }
@@ -30,6 +30,7 @@ const arrival = (fields: Partial<Arrival> = {}): Arrival => ({
   channel: 'WECHAT_WORK',
   at: T,
   worker: 'worker-1',
+  port: 40_001,
   shown: true,
   ...fields,
 })
@@ -40,6 +41,7 @@ const books = (fields: Partial<Books> = {}): Books => ({
   arrivals,
   faults: [],
   ends: [],
+  lateAnswers: [],
   ...fields,
 })
 const check = (fields?: Partial<Books>) => checkBooks(books(fields), LIMITS)
@@ -50,6 +52,13 @@ const fault = (kind: string, target: string, from: number, to: number, fields: P
   from: T + from,
   to: T + to,
   moments: [],
+  ...fields,
+})
+const late = (fields: Partial<LateAnswer>): LateAnswer => ({
+  worker: 'worker-1',
+  port: 40_001,
+  askedAt: T - 50,
+  ms: 3_050,
   ...fields,
 })
 const end = (process: string, at: number, fields: Partial<ProcessEnd> = {}): ProcessEnd => ({
@@ -201,8 +210,12 @@ describe('a second call', () => {
     [
       'the answer came too late on a slow way',
       3_300,
-      { faults: [fault('net-latency', 'worker-1→provider', -2_000, 4_000, { latencyMs: 2_000 })] },
+      {
+        faults: [fault('net-latency', 'worker-1→provider', -2_000, 4_000, { latencyMs: 2_000 })],
+        lateAnswers: [late({})],
+      },
     ],
+    ['the answer was late on the wire, because the machine was busy', 3_300, { lateAnswers: [late({})] }],
     ['the worker was killed before it wrote the outcome', 9_000, { ends: [end('worker-1', 800)] }],
     [
       'the worker was killed while MySQL kept it from writing',
@@ -240,8 +253,13 @@ describe('a second call', () => {
     [
       'the way was slow, but not so slow',
       400,
-      { faults: [fault('net-latency', 'worker-1→provider', -500, 4_000, { latencyMs: 300 })] },
+      {
+        faults: [fault('net-latency', 'worker-1→provider', -500, 4_000, { latencyMs: 700 })],
+        lateAnswers: [late({ ms: 1_600 })],
+      },
     ],
+    ['another connection was answered late', 3_300, { lateAnswers: [late({ port: 40_002 })] }],
+    ['the connection was answered late before', 3_300, { lateAnswers: [late({ askedAt: T - 9_000 })] }],
     ['the worker was killed long after', 20_000, { ends: [end('worker-1', 10_000)] }],
     ['the worker ended in good order', 9_000, { ends: [end('worker-1', 800, { code: 0, signal: null })] }],
     ['another worker was killed', 9_000, { ends: [end('worker-3', 800)] }],

@@ -16,7 +16,7 @@ const RECORDING_MS = 2_000
 const SLACK_MS = 500
 
 /**
- * Why a message was sent again: what kept the system from knowing that the call before had arrived. There are four reasons
+ * Why a message was sent again: what kept the system from knowing that the call before had arrived. There are five reasons
  * (docs/adr/0025-chaos-runner.md); each is looked for only where and when it can have been.
  * @returns undefined where there is none: then nothing excuses the second call
  */
@@ -24,7 +24,8 @@ export function explainDouble(first: Arrival, second: Arrival, books: Books, lim
   const worker = first.worker
   if (worker === undefined) return undefined
   return (
-    cutOff(first, worker, books, limits) ??
+    cutOff(first, worker, books) ??
+    answeredLate(first, worker, books, limits) ??
     lateArrival(second, books, limits) ??
     ended(first, worker, books) ??
     frozen(first, second, worker, books, limits) ??
@@ -32,16 +33,39 @@ export function explainDouble(first: Arrival, second: Arrival, books: Books, lim
   )
 }
 
-/** The answer did not come back: the way between the worker and the provider was bad just then. */
-function cutOff({ at }: Arrival, worker: string, { faults }: Books, { sendTimeoutMs }: Limits): string | undefined {
-  const fault = faults.find(({ target, kind, from, to, moments, latencyMs }) => {
-    if (target !== `${worker}→provider`) return false
+/** The answer did not come back: the way between the worker and the provider was cut just then. */
+function cutOff({ at }: Arrival, worker: string, { faults }: Books): string | undefined {
+  const fault = faults.find(({ target, kind, from, to, moments }) => {
+    if (target !== `${worker}→provider` || kind === 'net-latency') return false
     if (kind === 'net-reset') return moments.some((moment) => moment >= at - SLACK_MS && moment <= at + ANSWER_MS)
-    const late = latencyMs ?? 0
-    if (kind === 'net-latency' && 2 * late + SLACK_MS < sendTimeoutMs) return false
-    return from <= at + ANSWER_MS + late && to >= at - SLACK_MS - late
+    return from <= at + ANSWER_MS && to >= at - SLACK_MS
   })
   return fault && told(fault)
+}
+
+/** The answer came, or the worker gave up waiting for it, when the time of the call was over: so the wire saw it. */
+function answeredLate(
+  { at, port }: Arrival,
+  worker: string,
+  { lateAnswers, faults }: Books,
+  { sendTimeoutMs }: Limits,
+): string | undefined {
+  const answer = lateAnswers.find(
+    (one) =>
+      one.worker === worker &&
+      one.port === port &&
+      one.ms >= sendTimeoutMs - SLACK_MS &&
+      one.askedAt <= at + SLACK_MS &&
+      one.askedAt + one.ms >= at - SLACK_MS,
+  )
+  if (!answer) return undefined
+  const slow = faults.find(
+    ({ kind, target, from, to }) =>
+      kind === 'net-latency' && target === `${worker}→provider` && from <= at + answer.ms && to >= answer.askedAt,
+  )
+  return slow
+    ? told(slow)
+    : `late answer (${worker}→provider: ${(answer.ms / 1000).toFixed(1)} s, the machine was busy)`
 }
 
 /** The second to arrive was sent first, and took so long on a slow way that it was given up. */

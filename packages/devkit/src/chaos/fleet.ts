@@ -21,7 +21,9 @@ export interface Member {
   pid(): number | undefined
   /** Sends SIGTERM, SIGKILL after 10 s, and waits for the end; it is started again. */
   stop(): Promise<ExitStatus | undefined>
-  /** As `kill` does. */
+  /** Kills it by SIGKILL and waits for its end; likewise. */
+  kill(): Promise<void>
+  /** SIGSTOP and SIGCONT. */
   signal(signal: NodeJS.Signals): void
   /** Sets what its `Date` says forward, or back, by so much. */
   shiftClock(ms: number): void
@@ -114,10 +116,14 @@ async function startMember(
       told = { signal: 'SIGTERM', at: Date.now() }
       return app.stop()
     },
-    signal(signal) {
+    async kill() {
       if (!app) return
-      if (signal === 'SIGKILL') told = { signal, at: Date.now() }
-      send(app.pid, signal)
+      told = { signal: 'SIGKILL', at: Date.now() }
+      send(app.pid, 'SIGKILL')
+      await app.exited
+    },
+    signal(signal) {
+      if (app) send(app.pid, signal)
     },
     shiftClock: (ms) => writeFileSync(clockFile, String(Math.round(ms))),
     async isReady() {

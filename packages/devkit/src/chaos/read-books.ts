@@ -99,6 +99,7 @@ function toArrival(
     channel: CHANNEL_OF[provider],
     at,
     worker: workerAt(clientPort, at),
+    ...(clientPort === undefined ? {} : { port: clientPort }),
     shown: delivered,
   }
 }

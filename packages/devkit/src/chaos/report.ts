@@ -21,6 +21,10 @@ export function report(result: ChaosResult): string[] {
     row('lost', new Set(verdict.lost.map(({ subject }) => subject)).size),
     row('calls that providers took', books.arrivals.length),
     row('sent twice, explained', verdict.doubles.length - unexplained.length),
+    row(
+      '  of these by a late answer alone',
+      verdict.doubles.filter(({ explanation }) => explanation?.startsWith('late')).length,
+    ),
     row('  of these shown twice', verdict.doubles.filter(({ second }) => second.shown).length),
     row('sent twice, unexplained', unexplained.length),
     row('wrong besides', verdict.wrong.length + result.unready.length),

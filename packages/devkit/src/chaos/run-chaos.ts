@@ -83,6 +83,10 @@ async function useAndBreak(
     arrivals: [...(await arrivals.stop()), ...(await readInbox(rig.pool))],
     faults,
     ends: rig.fleet.ends,
+    lateAnswers: rig.ways.flatMap(({ name, proxy }) => {
+      const [worker = '', part] = name.split('→')
+      return part === 'provider' ? proxy.lateAnswers().map((answer) => ({ worker, ...answer })) : []
+    }),
   }
   const verdict = checkBooks(books, { sendTimeoutMs: SEND_TIMEOUT_MS, leaseMs: LEASE_MS })
   const ok = verdict.ok && recoverySeconds !== null && unready.length === 0

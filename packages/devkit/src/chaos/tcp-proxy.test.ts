@@ -113,3 +113,15 @@ test('reset: connections end, new ones are taken', async () => {
   await until('the reset', () => one.events().includes('ECONNRESET'))
   await client(proxy).says('again')
 })
+
+test('an answer that is late is told of, by the port that the server saw; one that is in time is not', async () => {
+  const { proxy, ports } = await setUp()
+  const one = client(proxy)
+  await one.says('in time')
+  expect(proxy.lateAnswers()).toEqual([])
+  await proxy.setWeather({ kind: 'latency', ms: 600 })
+  await one.says('late')
+  expect(proxy.lateAnswers()).toMatchObject([{ port: ports[0] }])
+  expect(proxy.lateAnswers()[0]?.ms).toBeGreaterThanOrEqual(1_199)
+  await proxy.setWeather({ kind: 'clear' })
+})

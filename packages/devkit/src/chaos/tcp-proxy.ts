@@ -20,8 +20,19 @@ interface Link {
   port: number | undefined
   openedAt: number
   closedAt: number
+  /** When the question was asked that has no answer as yet. */
+  askedAt: number | undefined
   /** Something of it has vanished: nothing more may pass, or the peers would read the rest as if it were whole. */
   broken: boolean
+}
+
+/** A question that was answered late, or not at all before its connection ended. */
+export interface LateAnswer {
+  /** The port that the target saw. */
+  port: number
+  /** Epoch ms. */
+  askedAt: number
+  ms: number
 }
 
 /** One way between two processes that can be made bad. */
@@ -35,6 +46,8 @@ export interface TcpProxy {
    * proxy. The system uses ports again: of several proxies the latest answer is right.
    */
   carriedSince(port: number, at: number): number | undefined
+  /** For protocols of one question and one answer at a time, HTTP/1.1: as this proxy saw it, whoever was slow. */
+  lateAnswers(): readonly LateAnswer[]
   stop(): void
 }
 
@@ -42,17 +55,29 @@ const HOST = '127.0.0.1'
 /** A connection is known for so long after it has closed: its last request may be told later. */
 const REMEMBERED_MS = 60_000
 const LISTEN_AGAIN_MS = 50
+/** An answer that takes so long is late. */
+const LATE_MS = 1_000
+const MOST_LATE_ANSWERS = 10_000
 
 /** @param target the port on this machine that connections go to; asked anew for each */
 export async function startTcpProxy(target: () => number): Promise<TcpProxy> {
   let weather: Weather = { kind: 'clear' }
   let links: Link[] = []
+  const late: LateAnswer[] = []
   let server: Server | undefined
 
   function accept(client: Socket): void {
     const upstream = dial({ host: HOST, port: target(), allowHalfOpen: true, noDelay: true })
     client.setNoDelay(true)
-    const link: Link = { client, upstream, port: undefined, openedAt: Date.now(), closedAt: Infinity, broken: false }
+    const link: Link = {
+      client,
+      upstream,
+      port: undefined,
+      openedAt: Date.now(),
+      closedAt: Infinity,
+      askedAt: undefined,
+      broken: false,
+    }
     links = links.filter(({ closedAt }) => Date.now() - closedAt < REMEMBERED_MS)
     links.push(link)
     upstream.once('connect', () => {
@@ -79,20 +104,32 @@ export async function startTcpProxy(target: () => number): Promise<TcpProxy> {
           if (!link.broken) act()
         })
     }
-    from.on('data', (chunk) =>
+    from.on('data', (chunk) => {
+      if (from === link.client) link.askedAt ??= Date.now()
       later(() => {
+        if (from === link.upstream) noteAnswer(link)
         if (to.destroyed || to.write(chunk)) return
         from.pause()
         to.once('drain', () => from.resume())
-      }),
-    )
+      })
+    })
     from.on('end', () => later(() => to.end()))
     // What is wrong shows as the closing that follows.
     from.on('error', () => undefined)
     from.on('close', (hadError) => {
       link.closedAt = Math.min(link.closedAt, Date.now())
+      noteAnswer(link)
       later(() => (hadError ? to.resetAndDestroy() : to.destroySoon()))
     })
+  }
+
+  /** It has come, or will not come any more. */
+  function noteAnswer(link: Link): void {
+    const { askedAt, port } = link
+    link.askedAt = undefined
+    if (askedAt === undefined || port === undefined || Date.now() - askedAt < LATE_MS) return
+    late.push({ port, askedAt, ms: Date.now() - askedAt })
+    if (late.length > MOST_LATE_ANSWERS) late.shift()
   }
 
   function resetWhere(matches: (link: Link) => boolean): number {
@@ -141,6 +178,7 @@ export async function startTcpProxy(target: () => number): Promise<TcpProxy> {
     },
     reset: () => resetWhere(() => true),
     carriedSince: (ofPort, at) => links.findLast((link) => link.port === ofPort && link.openedAt <= at)?.openedAt,
+    lateAnswers: () => late,
     stop() {
       stopListening()
       resetWhere(() => true)

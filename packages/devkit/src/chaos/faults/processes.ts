@@ -18,9 +18,9 @@ function killed(kind: Member['kind']): FaultKind {
     name: `${kind}-kill`,
     lastsMs: 5_000,
     aim(random, rig) {
-      const { name, signal } = member(random, rig, kind)
+      const { name, kill } = member(random, rig, kind)
       // It is started again by its supervisor; what it left behind is the matter, not the moment of its absence.
-      return { target: name, detail: 'kill -9', inject: async () => signal('SIGKILL') }
+      return { target: name, detail: 'kill -9', inject: kill }
     },
   }
 }
