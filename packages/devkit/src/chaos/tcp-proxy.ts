@@ -59,129 +59,135 @@ const LISTEN_AGAIN_MS = 50
 const LATE_MS = 1_000
 const MOST_LATE_ANSWERS = 10_000
 
+interface State {
+  weather: Weather
+  links: Link[]
+  late: LateAnswer[]
+  server: Server | undefined
+}
+
 /** @param target the port on this machine that connections go to; asked anew for each */
 export async function startTcpProxy(target: () => number): Promise<TcpProxy> {
-  let weather: Weather = { kind: 'clear' }
-  let links: Link[] = []
-  const late: LateAnswer[] = []
-  let server: Server | undefined
-
-  function accept(client: Socket): void {
-    const upstream = dial({ host: HOST, port: target(), allowHalfOpen: true, noDelay: true })
-    client.setNoDelay(true)
-    const link: Link = {
-      client,
-      upstream,
-      port: undefined,
-      openedAt: Date.now(),
-      closedAt: Infinity,
-      askedAt: undefined,
-      broken: false,
-    }
-    links = links.filter(({ closedAt }) => Date.now() - closedAt < REMEMBERED_MS)
-    links.push(link)
-    upstream.once('connect', () => {
-      link.port = upstream.localPort
-    })
-    pass(link, client, upstream)
-    pass(link, upstream, client)
-  }
-
-  function pass(link: Link, from: Socket, to: Socket): void {
-    let queued = 0
-    let tail: Promise<unknown> = Promise.resolve()
-    const later = (act: () => void) => {
-      if (weather.kind === 'half-open') link.broken = true
-      if (link.broken) return
-      const ms = weather.kind === 'latency' ? weather.ms : 0
-      if (ms === 0 && queued === 0) return act()
-      queued += 1
-      const dueAt = performance.now() + ms
-      tail = tail
-        .then(() => delay(Math.max(0, dueAt - performance.now())))
-        .then(() => {
-          queued -= 1
-          if (!link.broken) act()
-        })
-    }
-    from.on('data', (chunk) => {
-      if (from === link.client) link.askedAt ??= Date.now()
-      later(() => {
-        if (from === link.upstream) noteAnswer(link)
-        if (to.destroyed || to.write(chunk)) return
-        from.pause()
-        to.once('drain', () => from.resume())
-      })
-    })
-    from.on('end', () => later(() => to.end()))
-    // What is wrong shows as the closing that follows.
-    from.on('error', () => undefined)
-    from.on('close', (hadError) => {
-      link.closedAt = Math.min(link.closedAt, Date.now())
-      noteAnswer(link)
-      later(() => (hadError ? to.resetAndDestroy() : to.destroySoon()))
-    })
-  }
-
-  /** It has come, or will not come any more. */
-  function noteAnswer(link: Link): void {
-    const { askedAt, port } = link
-    link.askedAt = undefined
-    if (askedAt === undefined || port === undefined || Date.now() - askedAt < LATE_MS) return
-    late.push({ port, askedAt, ms: Date.now() - askedAt })
-    if (late.length > MOST_LATE_ANSWERS) late.shift()
-  }
-
-  function resetWhere(matches: (link: Link) => boolean): number {
-    const standing = links.filter((link) => link.closedAt === Infinity || link.broken).filter(matches)
-    for (const link of standing) {
-      link.broken = true
-      link.closedAt = Math.min(link.closedAt, Date.now())
-      link.client.resetAndDestroy()
-      link.upstream.resetAndDestroy()
-    }
-    return standing.length
-  }
-
-  async function listen(port: number): Promise<number> {
-    for (;;) {
-      const candidate = createServer({ allowHalfOpen: true }, accept)
-      try {
-        await once(candidate.listen(port, HOST), 'listening')
-        server = candidate
-        const address = candidate.address()
-        return typeof address === 'object' && address ? address.port : port
-      } catch (error) {
-        // While nobody listened, an outgoing connection of another process may have got the port for a moment.
-        if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) throw error
-        await delay(LISTEN_AGAIN_MS)
-      }
-    }
-  }
-
-  /** At once for new connections; those that stand are not waited for. */
-  function stopListening(): void {
-    server?.close()
-    server = undefined
-  }
-
-  const port = await listen(0)
+  const state: State = { weather: { kind: 'clear' }, links: [], late: [], server: undefined }
+  const accept = (client: Socket) => openLink(state, client, target())
+  const port = await listen(state, 0, accept)
   return {
     port,
     async setWeather(next) {
-      weather = next
+      state.weather = next
       if (next.kind === 'refuse') {
-        stopListening()
-        resetWhere(() => true)
-      } else if (!server) await listen(port)
-      if (next.kind === 'clear') resetWhere(({ broken }) => broken)
+        stopListening(state)
+        resetWhere(state, () => true)
+      } else if (!state.server) await listen(state, port, accept)
+      if (next.kind === 'clear') resetWhere(state, ({ broken }) => broken)
     },
-    reset: () => resetWhere(() => true),
-    carriedSince: (ofPort, at) => links.findLast((link) => link.port === ofPort && link.openedAt <= at)?.openedAt,
-    lateAnswers: () => late,
+    reset: () => resetWhere(state, () => true),
+    carriedSince: (ofPort, at) => state.links.findLast((link) => link.port === ofPort && link.openedAt <= at)?.openedAt,
+    lateAnswers: () => state.late,
     stop() {
-      stopListening()
-      resetWhere(() => true)
+      stopListening(state)
+      resetWhere(state, () => true)
     },
   }
+}
+
+function openLink(state: State, client: Socket, target: number): void {
+  const now = Date.now()
+  const upstream = dial({ host: HOST, port: target, allowHalfOpen: true, noDelay: true })
+  client.setNoDelay(true)
+  const times = { openedAt: now, closedAt: Number.POSITIVE_INFINITY, askedAt: undefined }
+  const link: Link = { client, upstream, port: undefined, broken: false, ...times }
+  state.links = state.links.filter(({ closedAt }) => now - closedAt < REMEMBERED_MS)
+  state.links.push(link)
+  upstream.once('connect', () => {
+    link.port = upstream.localPort
+  })
+  pass(state, link, client, upstream)
+  pass(state, link, upstream, client)
+}
+
+/** One direction of a connection. */
+function pass(state: State, link: Link, from: Socket, to: Socket): void {
+  const later = inWeather(state, link)
+  from.on('data', (chunk) => {
+    if (from === link.client) link.askedAt ??= Date.now()
+    later(() => {
+      if (from === link.upstream) noteAnswer(state, link)
+      if (to.destroyed || to.write(chunk)) return
+      from.pause()
+      to.once('drain', () => from.resume())
+    })
+  })
+  from.on('end', () => later(() => to.end()))
+  // What is wrong shows as the closing that follows.
+  from.on('error', () => undefined)
+  from.on('close', (hadError) => {
+    link.closedAt = Math.min(link.closedAt, Date.now())
+    noteAnswer(state, link)
+    later(() => (hadError ? to.resetAndDestroy() : to.destroySoon()))
+  })
+}
+
+/** @returns runs each act when the weather lets it through, in order; never, where it vanishes */
+function inWeather(state: State, link: Link): (act: () => void) => void {
+  let queued = 0
+  let tail: Promise<unknown> = Promise.resolve()
+  return (act) => {
+    const { weather } = state
+    if (weather.kind === 'half-open') link.broken = true
+    if (link.broken) return
+    const ms = weather.kind === 'latency' ? weather.ms : 0
+    if (ms === 0 && queued === 0) return act()
+    queued += 1
+    const dueAt = performance.now() + ms
+    tail = tail
+      .then(() => delay(Math.max(0, dueAt - performance.now())))
+      .then(() => {
+        queued -= 1
+        if (!link.broken) act()
+      })
+  }
+}
+
+/** It has come, or will not come any more. */
+function noteAnswer({ late }: State, link: Link): void {
+  const { askedAt, port } = link
+  link.askedAt = undefined
+  if (askedAt === undefined || port === undefined || Date.now() - askedAt < LATE_MS) return
+  late.push({ port, askedAt, ms: Date.now() - askedAt })
+  if (late.length > MOST_LATE_ANSWERS) late.shift()
+}
+
+function resetWhere({ links }: State, matches: (link: Link) => boolean): number {
+  const standing = links.filter((link) => link.closedAt === Number.POSITIVE_INFINITY || link.broken).filter(matches)
+  for (const link of standing) {
+    link.broken = true
+    link.closedAt = Math.min(link.closedAt, Date.now())
+    link.client.resetAndDestroy()
+    link.upstream.resetAndDestroy()
+  }
+  return standing.length
+}
+
+/** @returns the port, which is `port` where that is not 0 */
+async function listen(state: State, port: number, accept: (client: Socket) => void): Promise<number> {
+  for (;;) {
+    const server = createServer({ allowHalfOpen: true }, accept)
+    try {
+      await once(server.listen(port, HOST), 'listening')
+      state.server = server
+      const address = server.address()
+      return typeof address === 'object' && address ? address.port : port
+    } catch (error) {
+      // While nobody listened, an outgoing connection of another process may have got the port for a moment.
+      if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) throw error
+      await delay(LISTEN_AGAIN_MS)
+    }
+  }
+}
+
+/** At once for new connections; those that stand are not waited for. */
+function stopListening(state: State): void {
+  state.server?.close()
+  state.server = undefined
 }
