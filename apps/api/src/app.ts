@@ -16,7 +16,7 @@ import { createSettingsSource } from '@message-center/core/configs/settings-sour
 import { createSettingsStore } from '@message-center/core/configs/settings-store.ts'
 import { createTemplateStore } from '@message-center/core/configs/template-store.ts'
 import { watchChanges } from '@message-center/core/configs/watch-changes.ts'
-import { createDatabasePool } from '@message-center/core/database/pool.ts'
+import { createDatabasePool, endPool } from '@message-center/core/database/pool.ts'
 import { createTickets } from '@message-center/core/inbox/tickets.ts'
 import { hearOfDeliveries } from '@message-center/core/inbox/wake-ups.ts'
 import { createAcceptor } from '@message-center/core/messages/accept.ts'
@@ -231,9 +231,9 @@ export async function buildApp(env: Env, logger: Logger, tracing?: Tracing) {
     await Promise.all([
       queues.close(),
       providers.close(),
-      pool.end(),
-      commitPool.end(),
-      replica === pool ? undefined : replica.end(),
+      endPool(pool),
+      endPool(commitPool),
+      replica === pool ? undefined : endPool(replica),
     ])
     redis.disconnect()
   })

@@ -12,7 +12,7 @@ import { createSettingsSource } from '@message-center/core/configs/settings-sour
 import { createTemplateSource } from '@message-center/core/configs/template-source.ts'
 import { watchChanges } from '@message-center/core/configs/watch-changes.ts'
 import { awaitDatabase } from '@message-center/core/database/await-database.ts'
-import { connectDatabase, createDatabasePool } from '@message-center/core/database/pool.ts'
+import { connectDatabase, createDatabasePool, endPool } from '@message-center/core/database/pool.ts'
 import type { DerivedStatus, FinishedMessage } from '@message-center/core/messages/message-status.ts'
 import type { MessageHandler } from '@message-center/core/pipeline/message-handler.ts'
 import { warnOfUnfitRedis } from '@message-center/core/queues/check-redis.ts'
@@ -301,7 +301,7 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal,
       clearTimeout(abort)
       await Promise.all([writer.drain(), callbackWriter.drain()])
       await Promise.all([limiter.drain(), callbackJobs.drain()])
-      await Promise.all([queues.close(), changes.close(), providers.close(), callbackClient.close(), pool.end()])
+      await Promise.all([queues.close(), changes.close(), providers.close(), callbackClient.close(), endPool(pool)])
       redis.disconnect()
     },
   }
