@@ -80,6 +80,7 @@ async function setUp() {
     settings: async () => ({ sendingPaused: false, timeZone: 'UTC', retryInitialDelayMs: 1_000 }) as never,
     limitOf: async () => ({ configId: config.id, ...config.rateLimit }),
     circuits: { note() {} },
+    counts: { accepted() {}, finished() {}, taskFinished() {}, delivered() {}, stop() {} },
     wake: async () => undefined,
     checkResultLater: async () => undefined,
     now: () => Date.now(),
