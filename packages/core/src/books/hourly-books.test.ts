@@ -104,9 +104,11 @@ test('what has just been accepted, and may not be committed as yet, is left to t
 })
 
 test('counting reads the indexes alone, and of them the hour only', async () => {
-  await store('1', 3, hoursAgo(1))
+  // In an almost empty table MySQL would read all of the index.
+  for (let hours = 1; hours <= 20; hours += 1) await store(String(hours % 5), 50, hoursAgo(hours), 'SUCCESS')
+  await database.pool.query('ANALYZE TABLE msg_message, msg_message_key')
   const explain = async (sql: string) =>
-    (await database.pool.query<RowDataPacket[]>(`EXPLAIN ${sql}`, [hoursAgo(2), now]))[0][0]
+    (await database.pool.query<RowDataPacket[]>(`EXPLAIN FORMAT=TRADITIONAL ${sql}`, [hoursAgo(2), now]))[0][0]
   const range = 'create_time >= ? AND create_time < ? GROUP BY'
   const messages = await explain(
     `SELECT status, COUNT(*) FROM msg_message FORCE INDEX (ix_tenant_status)
