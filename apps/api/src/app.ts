@@ -31,6 +31,7 @@ import { createMetrics } from '@message-center/core/telemetry/metrics.ts'
 import { registerQueueMetrics } from '@message-center/core/telemetry/queue-metrics.ts'
 import { drizzle } from 'drizzle-orm/mysql2'
 import fastify, { LogController } from 'fastify'
+import { createAvailability } from './availability.ts'
 import { createConfigTester } from './config-tester.ts'
 import { createInboxFeed } from './inbox/feed.ts'
 import { createOpenStreams } from './inbox/open-streams.ts'
@@ -42,6 +43,7 @@ import { answerClientError, answerError, errorsPlugin } from './plugins/errors.t
 import { openapiPlugin } from './plugins/openapi.ts'
 import { rateLimitPlugin } from './plugins/rate-limit.ts'
 import { securityHeadersPlugin } from './plugins/security-headers.ts'
+import { startingPlugin } from './plugins/starting.ts'
 import { validationPlugin } from './plugins/validation.ts'
 import { auditLogRoutes } from './routes/audit-logs.ts'
 import { authRoutes } from './routes/auth.ts'
@@ -77,7 +79,7 @@ const REQUEST_ID = /^[A-Za-z0-9._:-]{1,64}$/
  * Builds the API and its RPC server; they listen to nothing. Closing the API closes both, answers what is in hand and closes
  * every connection.
  */
-export async function buildApp(env: Env, logger: Logger) {
+export async function buildApp(env: Env, logger: Logger, availability = createAvailability('serving')) {
   const pool = createDatabasePool(env, DATABASE_CONNECTIONS)
   const commitPool = createDatabasePool(env, COMMIT_CONNECTIONS)
   const replica = env.databaseReplicaUrl
@@ -173,8 +175,9 @@ export async function buildApp(env: Env, logger: Logger) {
   })
   app.addHook('onSend', async (request, reply) => void reply.header('x-request-id', request.id))
   app.removeContentTypeParser('text/plain')
-  await app.register(drainPlugin)
+  await app.register(drainPlugin, { availability })
   await app.register(errorsPlugin)
+  await app.register(startingPlugin, { availability })
   await app.register(validationPlugin)
   await app.register(securityHeadersPlugin)
   const clientRoles = createClientSource(pool, changes)
@@ -210,9 +213,12 @@ export async function buildApp(env: Env, logger: Logger) {
   const { opsUser, opsPassword } = env
   if (opsUser && opsPassword)
     await app.register(bullBoardPlugin, { queues, registry, user: opsUser, password: opsPassword })
-  const ready = async () => void (await Promise.all([pool.query('SELECT 1'), redis.ping()]))
+  const ready = async () => {
+    availability.check()
+    await Promise.all([pool.query('SELECT 1'), redis.ping()])
+  }
   await app.register(operationRoutes, { metrics, metricsToken: env.metricsToken, ready })
-  const rpc = await buildRpcServer({ env, logger, acceptor, clientRoles, clients, settings, ready })
+  const rpc = await buildRpcServer({ env, logger, acceptor, clientRoles, clients, settings, ready, availability })
   app.addHook('preClose', async () => {
     stopping.abort()
     streams.close()

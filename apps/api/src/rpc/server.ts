@@ -8,6 +8,7 @@ import type { Acceptor } from '@message-center/core/messages/accept.ts'
 import type { Env } from '@message-center/core/settings/env.ts'
 import type { Logger } from '@message-center/core/telemetry/logger.ts'
 import fastify, { type FastifyError, type FastifyReply, type FastifyRequest, LogController } from 'fastify'
+import type { Availability } from '../availability.ts'
 import { authPlugin } from '../plugins/auth.ts'
 import { answerError, toAppError } from '../plugins/errors.ts'
 import { rateLimitPlugin } from '../plugins/rate-limit.ts'
@@ -32,6 +33,7 @@ export interface RpcDependencies {
   settings: SettingsSource
   /** Rejects where MySQL or Redis does not answer. */
   ready(): Promise<void>
+  availability: Availability
 }
 
 /**
@@ -39,7 +41,7 @@ export interface RpcDependencies {
  * what is in hand.
  */
 export async function buildRpcServer(dependencies: RpcDependencies) {
-  const { env, logger, acceptor, clientRoles, clients, settings, ready } = dependencies
+  const { env, logger, acceptor, clientRoles, clients, settings, ready, availability } = dependencies
   const stopping = new AbortController()
   let listener: Listener | undefined
   const app = fastify({
@@ -80,7 +82,7 @@ export async function buildRpcServer(dependencies: RpcDependencies) {
     stopping: stopping.signal,
   })
   app.addHook('onSend', async (request, reply) => {
-    if (stopping.signal.aborted && request.raw.httpVersionMajor === 1) reply.header('connection', 'close')
+    if (availability.state() === 'leaving' && request.raw.httpVersionMajor === 1) reply.header('connection', 'close')
   })
   app.addHook('preClose', async () => {
     stopping.abort()

@@ -4,6 +4,7 @@ import type { CandidateConfig } from '@message-center/core/configs/candidates.ts
 import type { Content } from '@message-center/core/contracts/content.ts'
 import type { ClaimedTask } from '@message-center/core/messages/claim-tasks.ts'
 import type { ChannelJob } from '@message-center/core/queues/jobs.ts'
+import { WORKER_STOPPED } from './outcome.ts'
 import type { Progress } from './progress.ts'
 
 export interface AttemptDependencies {
@@ -27,6 +28,9 @@ export interface Attempt {
   idempotencyKey?: string
 }
 
+/** Why a send is broken off: the worker was told to stop, and cannot wait any longer for the provider's answer. */
+export class WorkerStops extends Error {}
+
 /** The same for every attempt of a task, so that a provider which looks at it takes the message once. */
 function taskKey({ taskId }: Pick<ChannelJob, 'taskId'>): string {
   return `mc-${taskId}`
@@ -43,10 +47,21 @@ export async function send(attempt: Attempt, deps: AttemptDependencies): Promise
   const { signal } = controller
   try {
     return await Promise.race([sendWithFreshToken(attempt, deps, signal), rejectOnAbort(signal, deps.sendTimeoutMs)])
+  } catch (error) {
+    throw signal.reason instanceof WorkerStops ? stopped(error) : error
   } finally {
     clearTimeout(timer)
     deps.underWay.delete(controller)
   }
+}
+
+/** What had not gone out for certain when it was broken off stays so. */
+function stopped(error: unknown): ChannelError {
+  const unsent = error instanceof Error && 'errorClass' in error && error.errorClass === 'TRANSIENT'
+  return new ChannelError(unsent ? 'TRANSIENT' : 'UNKNOWN', {
+    code: WORKER_STOPPED,
+    message: 'the worker was stopped before the provider had answered',
+  })
 }
 
 async function sendWithFreshToken(

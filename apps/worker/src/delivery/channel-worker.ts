@@ -4,6 +4,7 @@ import type { Logger } from '@message-center/core/telemetry/logger.ts'
 import { DelayedError, type Job, UnrecoverableError } from 'bullmq'
 import { startIsolatedWorker } from '../bulkhead/isolated-worker.ts'
 import type { WorkerFactory } from '../bull-worker.ts'
+import type { Quarantine } from '../quarantine/quarantine.ts'
 import { deliver } from './deliver.ts'
 import type { DeliveryDependencies, Verdict } from './verdict.ts'
 
@@ -18,7 +19,7 @@ export function startChannelWorker(
   channelType: string,
   concurrency: number,
   createWorker: WorkerFactory,
-  deps: DeliveryDependencies & { logger: Logger },
+  deps: DeliveryDependencies & { logger: Logger; quarantine: Pick<Quarantine, 'deliver'> },
 ) {
   const queue = {
     name: channelQueue(channelType),
@@ -32,7 +33,8 @@ export function startChannelWorker(
     const log = { messageId: job.data.messageId, tenantId: job.data.tenantId, channel: channelType }
     let verdict: Verdict
     try {
-      verdict = await deliver(job.data, deps)
+      const first = await deliver(job.data, deps)
+      verdict = first.queue === 'quarantine' ? await deps.quarantine.deliver(job.data, first) : first
     } catch (error) {
       deps.logger.error({ ...log, err: error }, 'delivery interrupted by a system fault; the attempt comes again')
       verdict = { queue: 'postpone', until: Date.now() + FAULT_DELAY_MS }

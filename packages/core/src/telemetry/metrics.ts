@@ -48,6 +48,18 @@ export function createMetrics() {
       labelNames: ['channel'],
       registers,
     }),
+    quarantineRuns: new Counter({
+      name: 'message_center_quarantine_runs_total',
+      help: 'Messages and tasks that were run in quarantine because the process that had them did not come back: ended or crashed',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    poisoned: new Counter({
+      name: 'message_center_poisoned_total',
+      help: 'Messages and tasks that were set aside as POISONED because they kept ending their process, by stage: pipeline, or the channel',
+      labelNames: ['stage'],
+      registers,
+    }),
     mergedTasks: new Counter({
       name: 'message_center_merged_tasks_total',
       help: 'Tasks that went out as part of the message of another one',
