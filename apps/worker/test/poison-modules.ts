@@ -9,7 +9,7 @@ const HARM = {
   loop: () => { for (;;); },
   memory: () => { const all = []; for (;;) all.push(new Array(1e6).fill(all.length)) },
   uncaught: () => new Promise(() => setImmediate(() => { throw new Error('thrown where nobody catches it') })),
-  signal: () => process.kill(process.pid, 'SIGSEGV'),
+  native: () => process.abort(),
 }
 async function harm(stage, kind, messageId) {
   appendFileSync(${JSON.stringify(folder)} + '/calls.jsonl', JSON.stringify({ stage, kind, messageId, pid: process.pid }) + '\\n')
