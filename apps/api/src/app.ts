@@ -33,6 +33,7 @@ import { exposeSharedState } from '@message-center/core/telemetry/shared-state.t
 import type { Tracing } from '@message-center/core/telemetry/tracing.ts'
 import { drizzle } from 'drizzle-orm/mysql2'
 import fastify, { LogController } from 'fastify'
+import { type Availability, createAvailability } from './availability.ts'
 import { createConfigTester } from './config-tester.ts'
 import { createInboxFeed } from './inbox/feed.ts'
 import { createOpenStreams } from './inbox/open-streams.ts'
@@ -46,6 +47,7 @@ import { rateLimitPlugin } from './plugins/rate-limit.ts'
 import { requestIdOf } from './plugins/request-id.ts'
 import { requestMetricsPlugin } from './plugins/request-metrics.ts'
 import { securityHeadersPlugin } from './plugins/security-headers.ts'
+import { startingPlugin } from './plugins/starting.ts'
 import { validationPlugin } from './plugins/validation.ts'
 import { auditLogRoutes } from './routes/audit-logs.ts'
 import { authRoutes } from './routes/auth.ts'
@@ -82,7 +84,11 @@ const TRUSTED_PROXIES = ['loopback', 'linklocal', 'uniquelocal']
  * Builds the API and its RPC server; they listen to nothing. Closing the API closes both, answers what is in hand and closes
  * every connection.
  */
-export async function buildApp(env: Env, logger: Logger, tracing?: Tracing) {
+export async function buildApp(
+  env: Env,
+  logger: Logger,
+  { availability = createAvailability('serving'), tracing }: { availability?: Availability; tracing?: Tracing } = {},
+) {
   const pool = createDatabasePool(env, DATABASE_CONNECTIONS)
   const commitPool = createDatabasePool(env, COMMIT_CONNECTIONS)
   const replica = env.databaseReplicaUrl
@@ -175,9 +181,10 @@ export async function buildApp(env: Env, logger: Logger, tracing?: Tracing) {
   })
   app.addHook('onSend', async (request, reply) => void reply.header('x-request-id', request.id))
   app.removeContentTypeParser('text/plain')
-  await app.register(drainPlugin)
+  await app.register(drainPlugin, { availability })
   await app.register(requestMetricsPlugin, { registry: metrics.registry })
   await app.register(errorsPlugin)
+  await app.register(startingPlugin, { availability })
   await app.register(validationPlugin)
   await app.register(securityHeadersPlugin)
   const clientRoles = createClientSource(pool, changes)
@@ -214,9 +221,15 @@ export async function buildApp(env: Env, logger: Logger, tracing?: Tracing) {
   const { opsUser, opsPassword } = env
   if (opsUser && opsPassword)
     await app.register(bullBoardPlugin, { queues, registry, user: opsUser, password: opsPassword })
-  const ready = async () => void (await Promise.all([pool.query('SELECT 1'), redis.ping()]))
+  const ready = async () => {
+    availability.check()
+    await Promise.all([pool.query('SELECT 1'), redis.ping()])
+  }
   await app.register(operationRoutes, { metrics, metricsToken: env.metricsToken, ready })
-  const rpc = await buildRpcServer({ env, logger, acceptor, clientRoles, clients, settings, ready, tracing })
+  const rpc = await buildRpcServer({
+    ...{ env, logger, acceptor, clientRoles, clients, settings },
+    ...{ ready, availability, tracing },
+  })
   app.addHook('preClose', async () => {
     stopping.abort()
     streams.close()

@@ -1,14 +1,17 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { awaitDatabase } from '@message-center/core/database/await-database.ts'
+import { stopOnSignal } from '@message-center/core/process/stop-on-signal.ts'
 import { readEnv, requireJwtKey } from '@message-center/core/settings/env.ts'
 import { openLogger } from '@message-center/core/telemetry/open-logger.ts'
 import { startTracing } from '@message-center/core/telemetry/start-tracing.ts'
-import closeWithGrace from 'close-with-grace'
 import { buildApp } from './app.ts'
+import { createAvailability } from './availability.ts'
 
 const NAME = 'message-center-api'
-const SHUTDOWN_LIMIT_MS = 9_500
+/** After the grace in which load balancers learn that this process goes. */
+const SHUTDOWN_LIMIT_MS = 7_500
 
-const stopping = new AbortController()
+let stopping: AbortSignal | undefined
 
 async function start(): Promise<void> {
   const env = readEnv()
@@ -18,26 +21,28 @@ async function start(): Promise<void> {
     serviceName: NAME,
     onError: (text) => logger.warn(`traces: ${text}`),
   })
-  const { app, rpc, pool } = await buildApp(env, logger, tracing)
-  // Before the waiting: a process that is told to stop while it waits stops as well.
-  closeWithGrace({ delay: SHUTDOWN_LIMIT_MS, logger }, async ({ err, signal }) => {
-    if (err) logger.fatal({ err }, 'uncaught')
-    logger.info({ signal }, 'api stops')
-    stopping.abort()
+  const availability = createAvailability('starting')
+  const { app, rpc, pool } = await buildApp(env, logger, { availability, tracing })
+  const limitMs = env.shutdownGraceMs + SHUTDOWN_LIMIT_MS
+  stopping = stopOnSignal({ name: 'api', limitMs, logger }, async ({ signal }) => {
+    const serving = availability.state() === 'serving'
+    availability.set('leaving')
+    // A person at a terminal has no load balancer that needs the time.
+    if (serving && signal === 'SIGTERM') await delay(env.shutdownGraceMs)
     await app.close()
     await tracing?.close()
-    logger.info('api stopped')
   })
-  await awaitDatabase(pool, logger, stopping.signal)
-  if (env.rpcPort !== undefined) await rpc.listen({ host: env.host, port: env.rpcPort })
   await app.listen({ host: env.host, port: env.port })
+  await awaitDatabase(pool, logger, stopping)
+  if (env.rpcPort !== undefined) await rpc.listen({ host: env.host, port: env.rpcPort })
+  availability.set('serving')
 }
 
 try {
   await start()
 } catch (error) {
   // Told to stop while it waited: the closing above ends the process.
-  if (!stopping.signal.aborted) {
+  if (!stopping?.aborted) {
     process.stderr.write(`api: ${error instanceof Error ? error.message : error}\n`)
     process.exit(1)
   }

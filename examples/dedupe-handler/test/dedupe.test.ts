@@ -82,6 +82,8 @@ const MESSAGE: PipelineMessage = {
   revision: 0,
   rerunChannels: null,
   traceparent: null,
+  interruptions: 0,
+  crashes: 0,
 }
 
 /** Runs a message with one channel through a handler, as the pipeline does behind `template-render`. */

@@ -9,6 +9,7 @@ import type { Env } from '@message-center/core/settings/env.ts'
 import type { Logger } from '@message-center/core/telemetry/logger.ts'
 import type { Tracing } from '@message-center/core/telemetry/tracing.ts'
 import fastify, { type FastifyError, type FastifyReply, type FastifyRequest, LogController } from 'fastify'
+import type { Availability } from '../availability.ts'
 import { authPlugin } from '../plugins/auth.ts'
 import { answerError, toAppError } from '../plugins/errors.ts'
 import { rateLimitPlugin } from '../plugins/rate-limit.ts'
@@ -36,6 +37,7 @@ export interface RpcDependencies {
   /** Rejects where MySQL or Redis does not answer. */
   ready(): Promise<void>
   tracing: Tracing | undefined
+  availability: Availability
 }
 
 /**
@@ -43,7 +45,7 @@ export interface RpcDependencies {
  * what is in hand.
  */
 export async function buildRpcServer(dependencies: RpcDependencies) {
-  const { env, logger, acceptor, clientRoles, clients, settings, ready, tracing } = dependencies
+  const { env, logger, acceptor, clientRoles, clients, settings, ready, availability, tracing } = dependencies
   const stopping = new AbortController()
   let listener: Listener | undefined
   const app = fastify({
@@ -86,7 +88,7 @@ export async function buildRpcServer(dependencies: RpcDependencies) {
     stopping: stopping.signal,
   })
   app.addHook('onSend', async (request, reply) => {
-    if (stopping.signal.aborted && request.raw.httpVersionMajor === 1) reply.header('connection', 'close')
+    if (availability.state() === 'leaving' && request.raw.httpVersionMajor === 1) reply.header('connection', 'close')
   })
   app.addHook('preClose', async () => {
     stopping.abort()

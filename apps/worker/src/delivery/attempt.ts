@@ -8,6 +8,7 @@ import type { ChannelJob } from '@message-center/core/queues/jobs.ts'
 import type { Logger } from '@message-center/core/telemetry/logger.ts'
 import { logFieldsOf } from '../message-log.ts'
 import type { DeliveryTraces } from '../tracing/trace-delivery.ts'
+import { WORKER_STOPPED } from './outcome.ts'
 import type { Progress } from './progress.ts'
 
 export interface AttemptDependencies {
@@ -32,6 +33,9 @@ export interface Attempt {
   idempotencyKey?: string
 }
 
+/** Why a send is broken off: the worker was told to stop, and cannot wait any longer for the provider's answer. */
+export class WorkerStops extends Error {}
+
 /** The same for every attempt of a task, so that a provider which looks at it takes the message once. */
 function taskKey({ taskId }: Pick<ChannelJob, 'taskId'>): string {
   return `mc-${taskId}`
@@ -54,10 +58,21 @@ async function sendInTime(attempt: Attempt, deps: AttemptDependencies): Promise<
   const { signal } = controller
   try {
     return await Promise.race([sendWithFreshToken(attempt, inTime, signal), rejectOnAbort(signal, deps.sendTimeoutMs)])
+  } catch (error) {
+    throw signal.reason instanceof WorkerStops ? stopped(error) : error
   } finally {
     clearTimeout(timer)
     deps.underWay.delete(controller)
   }
+}
+
+/** What had not gone out for certain when it was broken off stays so. */
+function stopped(error: unknown): ChannelError {
+  const unsent = error instanceof Error && 'errorClass' in error && error.errorClass === 'TRANSIENT'
+  return new ChannelError(unsent ? 'TRANSIENT' : 'UNKNOWN', {
+    code: WORKER_STOPPED,
+    message: 'the worker was stopped before the provider had answered',
+  })
 }
 
 async function sendWithFreshToken(

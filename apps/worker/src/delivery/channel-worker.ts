@@ -5,6 +5,7 @@ import { DelayedError, type Job, UnrecoverableError } from 'bullmq'
 import { startIsolatedWorker } from '../bulkhead/isolated-worker.ts'
 import type { WorkerFactory } from '../bull-worker.ts'
 import { logFieldsOf } from '../message-log.ts'
+import type { Quarantine } from '../quarantine/quarantine.ts'
 import { deliver } from './deliver.ts'
 import type { DeliveryDependencies, Verdict } from './verdict.ts'
 
@@ -19,7 +20,7 @@ export function startChannelWorker(
   channelType: string,
   concurrency: number,
   createWorker: WorkerFactory,
-  deps: DeliveryDependencies & { logger: Logger },
+  deps: DeliveryDependencies & { logger: Logger; quarantine: Pick<Quarantine, 'deliver'> },
 ) {
   const queue = {
     name: channelQueue(channelType),
@@ -32,7 +33,10 @@ export function startChannelWorker(
   const { traces } = deps
   return startIsolatedWorker<ChannelJob>(createWorker, queue, async (job, token) => {
     const log = () => ({ ...logFieldsOf(job.data), channel: channelType })
-    const run = () => deliver(job.data, deps)
+    const run = async (): Promise<Verdict> => {
+      const first = await deliver(job.data, deps)
+      return first.queue === 'quarantine' ? deps.quarantine.deliver(job.data, first) : first
+    }
     let verdict: Verdict
     try {
       verdict = await (traces ? traces.run(job, run) : run())

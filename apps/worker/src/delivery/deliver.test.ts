@@ -83,6 +83,7 @@ async function setUp() {
     counts: { accepted() {}, finished() {}, taskFinished() {}, delivered() {}, stop() {} },
     wake: async () => undefined,
     checkResultLater: async () => undefined,
+    holder: null,
     now: () => Date.now(),
   }
   const { tenantId, messageId, createTime, taskId } = task

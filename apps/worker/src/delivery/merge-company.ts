@@ -1,3 +1,4 @@
+import { mustGoAlone } from '@message-center/core/messages/task-log.ts'
 import { findWaitingContents, type WaitingContent } from '@message-center/core/messages/waiting-tasks.ts'
 import type { ChannelJob } from '@message-center/core/queues/jobs.ts'
 import { messageOf, reservationKey } from '@message-center/core/rate-limit/reservation-key.ts'
@@ -12,7 +13,6 @@ import {
   takesMerged,
 } from './merge-content.ts'
 import type { Sending } from './sending.ts'
-import { mustGoAlone } from './task-log.ts'
 import type { DeliveryDependencies } from './verdict.ts'
 
 /** A task that goes along with another one's send, claimed for it. */

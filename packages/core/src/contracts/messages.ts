@@ -25,6 +25,7 @@ export const OUTCOME_CODES = [
   'NO_RECIPIENT',
   'EXPIRED',
   'CANCELLED',
+  'POISONED',
 ] as const
 export type OutcomeCode = (typeof OUTCOME_CODES)[number]
 

@@ -32,6 +32,7 @@ export function readEnv(variables: Variables = process.env) {
     ...readDatabaseEnv(variables),
     host: text('HOST') ?? '0.0.0.0',
     port: integer('PORT', 3000, 0, 65_535),
+    shutdownGraceMs: integer('SHUTDOWN_GRACE_MS', 2_000, 0, 600_000),
     ...readRpcEnv(variables),
     databaseReplicaUrl: url('DATABASE_REPLICA_URL', ['mysql:']),
     redisUrl: url('REDIS_URL', ['redis:', 'rediss:']),
