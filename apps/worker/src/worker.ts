@@ -3,6 +3,7 @@ import { createCallbackClient } from '@message-center/core/callbacks/callback-cl
 import { createSigningSecrets } from '@message-center/core/callbacks/signing-secrets.ts'
 import { createProviderFetch } from '@message-center/core/channels/http.ts'
 import { loadChannels } from '@message-center/core/channels/load-channels.ts'
+import { traceProviderCalls } from '@message-center/core/channels/trace-calls.ts'
 import { circuitKey, createCircuitStore } from '@message-center/core/circuits/circuit-store.ts'
 import { createCircuits } from '@message-center/core/circuits/circuits.ts'
 import { createCandidateSource } from '@message-center/core/configs/candidates.ts'
@@ -11,7 +12,7 @@ import { createSettingsSource } from '@message-center/core/configs/settings-sour
 import { createTemplateSource } from '@message-center/core/configs/template-source.ts'
 import { watchChanges } from '@message-center/core/configs/watch-changes.ts'
 import { awaitDatabase } from '@message-center/core/database/await-database.ts'
-import { connectDatabase, createDatabasePool } from '@message-center/core/database/pool.ts'
+import { connectDatabase, createDatabasePool, endPool } from '@message-center/core/database/pool.ts'
 import type { DerivedStatus, FinishedMessage } from '@message-center/core/messages/message-status.ts'
 import type { MessageHandler } from '@message-center/core/pipeline/message-handler.ts'
 import { warnOfUnfitRedis } from '@message-center/core/queues/check-redis.ts'
@@ -37,6 +38,7 @@ import { createMessageCounts } from '@message-center/core/telemetry/message-coun
 import { UPKEEP_METRICS } from '@message-center/core/telemetry/metric-definitions.ts'
 import { createMetrics, registerMetrics } from '@message-center/core/telemetry/metrics.ts'
 import { exposeSharedState } from '@message-center/core/telemetry/shared-state.ts'
+import type { Tracing } from '@message-center/core/telemetry/tracing.ts'
 import { createWorkerFactory } from './bull-worker.ts'
 import { createCallbackEnqueuer } from './callbacks/callback-enqueuer.ts'
 import { createCallbackSlots } from './callbacks/callback-slots.ts'
@@ -46,6 +48,7 @@ import { startChannelWorker } from './delivery/channel-worker.ts'
 import { createResultChecks, startResultWorker } from './delivery/check-result.ts'
 import { createTaskWriter } from './delivery/task-writer.ts'
 import { createJobWaker } from './delivery/wake-jobs.ts'
+import { logFieldsOf } from './message-log.ts'
 import { checkHandler, orderHandlers } from './pipeline/compose.ts'
 import type { PipelineContext } from './pipeline/context.ts'
 import { createDispatcher } from './pipeline/dispatcher.ts'
@@ -55,10 +58,14 @@ import { createMessageRunner } from './pipeline/run-message.ts'
 import { reconcile } from './scheduled/reconcile.ts'
 import { startScheduler } from './scheduled/scheduler.ts'
 import { scheduledTasks } from './scheduled/tasks.ts'
+import { createDeliveryTraces } from './tracing/trace-delivery.ts'
+import { createStepTracer, traceRuns } from './tracing/trace-pipeline.ts'
 import { startWatchdog } from './watchdog.ts'
 
 /** Connections besides the ones in use by batches that happen at once: claim, record, finish, dispatch, load, reconcile. */
 const DATABASE_CONNECTIONS = 12
+/** The log line of each message that has become final. */
+const FINISHED = 'message finished'
 /** Sends get this long to end by themselves at shutdown; then they are aborted, and their outcome is recorded. */
 const SHUTDOWN_GRACE_MS = 6_000
 
@@ -67,7 +74,7 @@ const SHUTDOWN_GRACE_MS = 6_000
  * @param signal ends the waiting for the database
  * @throws EnvError or the reason why an extension does not load
  */
-export async function startWorker(env: Env, logger: Logger, signal: AbortSignal) {
+export async function startWorker(env: Env, logger: Logger, signal: AbortSignal, tracing?: Tracing) {
   const pool = createDatabasePool(env, DATABASE_CONNECTIONS)
   const redis = createFailFastRedis(env)
   const warn = (what: string) => (error: unknown) => logger.warn({ err: error }, what)
@@ -120,8 +127,9 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
   }
   const callbackJobs = createCallbackEnqueuer({ queues, onEnqueueError })
   const onFinished = (messages: FinishedMessage[]) => {
-    for (const { tenantId, status, callback } of messages) {
-      counts.finished(tenantId, status)
+    for (const { status, callback, ...message } of messages) {
+      counts.finished(message.tenantId, status)
+      logger.info({ ...logFieldsOf(message), status }, FINISHED)
       if (callback) callbackJobs.add(callback)
     }
   }
@@ -142,7 +150,10 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
     onBatch: (messages) => onBatch('dispatch', messages),
   })
   const onStatus = ({ message, allChannels, failure }: PipelineContext, { status }: DerivedStatus) => {
-    if (status !== 'PROCESSING') counts.finished(message.tenantId, status)
+    if (status !== 'PROCESSING') {
+      counts.finished(message.tenantId, status)
+      logger.info({ ...logFieldsOf(message), status }, FINISHED)
+    }
     for (const channel of allChannels) {
       const { code } = failure ?? channel.failure ?? {}
       if (code) counts.taskFinished({ tenantId: message.tenantId, channelType: channel.channelType }, code)
@@ -164,17 +175,23 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
     }),
     ...extensions,
   ])
-  const run = createMessageRunner({
+  const traces = tracing && createDeliveryTraces(tracing)
+  const untraced = createMessageRunner({
     handlers,
     changes,
     configs,
     channelOrder: channelTypes,
     metrics,
     logger,
+    traceStep: tracing && createStepTracer(tracing),
     dispatch,
     onStatus,
   })
-  const providers = createProviderFetch({ timeoutMs: env.sendTimeoutMs })
+  const run = tracing ? traceRuns(untraced, tracing) : untraced
+  const providers = createProviderFetch({
+    timeoutMs: env.sendTimeoutMs,
+    ...(tracing ? { around: traceProviderCalls(tracing) } : {}),
+  })
   const callbackClient = createCallbackClient({
     timeoutMs: env.sendTimeoutMs,
     mayReach: createAddressRules(env.callbackAllowCidrs),
@@ -205,6 +222,7 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
       fetch: providers.fetch,
       sendTimeoutMs: env.sendTimeoutMs,
       underWay,
+      traces,
       wake,
       checkResultLater,
       now: () => Date.now(),
@@ -221,6 +239,7 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
       fetch,
       sendTimeoutMs,
       underWay,
+      traces,
       logger,
       metrics,
     })
@@ -236,6 +255,7 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
       logger,
       sendTimeoutMs: env.sendTimeoutMs,
       underWay,
+      traces,
       now: () => Date.now(),
     })
   }
@@ -281,7 +301,7 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
       clearTimeout(abort)
       await Promise.all([writer.drain(), callbackWriter.drain()])
       await Promise.all([limiter.drain(), callbackJobs.drain()])
-      await Promise.all([queues.close(), changes.close(), providers.close(), callbackClient.close(), pool.end()])
+      await Promise.all([queues.close(), changes.close(), providers.close(), callbackClient.close(), endPool(pool)])
       redis.disconnect()
     },
   }

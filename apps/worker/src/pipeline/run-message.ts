@@ -5,6 +5,8 @@ import type { DerivedStatus } from '@message-center/core/messages/message-status
 import type { MessageHandler } from '@message-center/core/pipeline/message-handler.ts'
 import type { Logger } from '@message-center/core/telemetry/logger.ts'
 import type { Metrics } from '@message-center/core/telemetry/metrics.ts'
+import { logFieldsOf } from '../message-log.ts'
+import type { StepTracer } from '../tracing/trace-pipeline.ts'
 import { compose } from './compose.ts'
 import { createContext, type PipelineContext } from './context.ts'
 import { tellStatus } from './handlers/status-tracking.ts'
@@ -16,6 +18,7 @@ export interface RunDependencies {
   channelOrder: readonly string[]
   metrics: Metrics
   logger: Logger
+  traceStep?: StepTracer | undefined
   /** Stores the outcome of a message that ended before the dispatch handler. */
   dispatch(context: PipelineContext): Promise<void>
   /** Told of such a message, which does not come to the handler that tells of the others. */
@@ -27,12 +30,12 @@ export function createMessageRunner(deps: RunDependencies): (message: PipelineMe
   const chain = compose<PipelineContext>(deps.handlers, (context, handler, startedAt, durationMs) => {
     deps.metrics.step.observe({ step: handler.name }, durationMs / 1000)
     context.recordStep(handler.name, startedAt, durationMs)
+    deps.traceStep?.(context, handler, startedAt, durationMs)
   })
   return async (message) => {
     await deps.changes.caughtUp(message.changeNumber)
     const candidates = await deps.configs.candidates(message.tenantId, message.storeId)
-    const { tenantId, messageId } = message
-    const logger = () => deps.logger.child({ tenantId, messageId })
+    const logger = () => deps.logger.child(logFieldsOf(message))
     const context = createContext(message, candidates, deps.channelOrder, logger)
     await chain(context)
     if (context.dispatched === null) {
