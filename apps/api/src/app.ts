@@ -31,10 +31,12 @@ import { createMetrics } from '@message-center/core/telemetry/metrics.ts'
 import { registerQueueMetrics } from '@message-center/core/telemetry/queue-metrics.ts'
 import { drizzle } from 'drizzle-orm/mysql2'
 import fastify, { LogController } from 'fastify'
+import { buildAdmission } from './admission/build-admission.ts'
 import { createConfigTester } from './config-tester.ts'
 import { createInboxFeed } from './inbox/feed.ts'
 import { createOpenStreams } from './inbox/open-streams.ts'
 import { createMessageOperations } from './message-operations.ts'
+import { admissionPlugin } from './plugins/admission.ts'
 import { authPlugin } from './plugins/auth.ts'
 import { bullBoardPlugin } from './plugins/bull-board.ts'
 import { drainPlugin } from './plugins/drain.ts'
@@ -110,8 +112,9 @@ export async function buildApp(env: Env, logger: Logger) {
       callbackUrlFault: (url) => callbackUrlFault(url, mayReach),
     },
     onFlush: (messages) => {
-      metrics.messagesAccepted.inc(messages)
-      metrics.acceptFlush.observe(messages)
+      metrics.messagesAccepted.inc(messages.length)
+      metrics.acceptFlush.observe(messages.length)
+      admission.onAccepted(messages)
     },
     onEnqueueError: (error, messages) => {
       metrics.enqueueFailures.inc(messages)
@@ -127,6 +130,7 @@ export async function buildApp(env: Env, logger: Logger) {
     onError: warn('a queue could not be read for the metrics'),
   })
   const settings = createSettingsSource(pool, env, changes)
+  const admission = buildAdmission({ pool, redis, queues, registry, settings, acceptor, metrics, warn })
   followLogLevel(logger, settings, changes)
   const configStore = createChannelConfigStore({ pool, registry, cipher })
   const templateStore = createTemplateStore({ pool, registry })
@@ -180,6 +184,7 @@ export async function buildApp(env: Env, logger: Logger) {
   const clientRoles = createClientSource(pool, changes)
   await app.register(authPlugin, { env, clientRoles })
   await app.register(rateLimitPlugin, { settings })
+  await app.register(admissionPlugin, admission.options)
   await app.register(openapiPlugin, { registry })
   await app.register(messageRoutes, { acceptor, pool, replica })
   await app.register(messageOperationRoutes, { operations })
@@ -212,7 +217,16 @@ export async function buildApp(env: Env, logger: Logger) {
     await app.register(bullBoardPlugin, { queues, registry, user: opsUser, password: opsPassword })
   const ready = async () => void (await Promise.all([pool.query('SELECT 1'), redis.ping()]))
   await app.register(operationRoutes, { metrics, metricsToken: env.metricsToken, ready })
-  const rpc = await buildRpcServer({ env, logger, acceptor, clientRoles, clients, settings, ready })
+  const rpc = await buildRpcServer({
+    env,
+    logger,
+    acceptor,
+    clientRoles,
+    clients,
+    settings,
+    admission: admission.options,
+    ready,
+  })
   app.addHook('preClose', async () => {
     stopping.abort()
     streams.close()
@@ -222,6 +236,7 @@ export async function buildApp(env: Env, logger: Logger) {
     stopHearing()
     feed.close()
     await acceptor.close()
+    await admission.close()
     await changes.close()
     await Promise.all([
       queues.close(),

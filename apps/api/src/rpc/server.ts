@@ -8,6 +8,7 @@ import type { Acceptor } from '@message-center/core/messages/accept.ts'
 import type { Env } from '@message-center/core/settings/env.ts'
 import type { Logger } from '@message-center/core/telemetry/logger.ts'
 import fastify, { type FastifyError, type FastifyReply, type FastifyRequest, LogController } from 'fastify'
+import { type AdmissionOptions, admissionPlugin } from '../plugins/admission.ts'
 import { authPlugin } from '../plugins/auth.ts'
 import { answerError, toAppError } from '../plugins/errors.ts'
 import { rateLimitPlugin } from '../plugins/rate-limit.ts'
@@ -30,6 +31,7 @@ export interface RpcDependencies {
   clientRoles: ClientRoles
   clients: ClientStore
   settings: SettingsSource
+  admission: AdmissionOptions
   /** Rejects where MySQL or Redis does not answer. */
   ready(): Promise<void>
 }
@@ -39,7 +41,7 @@ export interface RpcDependencies {
  * what is in hand.
  */
 export async function buildRpcServer(dependencies: RpcDependencies) {
-  const { env, logger, acceptor, clientRoles, clients, settings, ready } = dependencies
+  const { env, logger, acceptor, clientRoles, clients, settings, admission, ready } = dependencies
   const stopping = new AbortController()
   let listener: Listener | undefined
   const app = fastify({
@@ -71,6 +73,7 @@ export async function buildRpcServer(dependencies: RpcDependencies) {
     claimsOfOther: (token) => claimsOfRpcToken(clients, token),
   })
   await app.register(rateLimitPlugin, { settings })
+  await app.register(admissionPlugin, admission)
   await app.register(rpcRoutes, {
     serviceInterface: env.rpcInterface,
     group: env.rpcGroup,

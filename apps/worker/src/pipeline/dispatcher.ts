@@ -30,11 +30,13 @@ export function createDispatcher(deps: DispatcherDependencies) {
   const { pool, queues, settings, onEnqueueError, onCallbackDue } = deps
   const batcher = createBatcher<PlannedMessage, DispatchResult>({
     maxItems: MAX_BATCH,
+    holderOf: ({ tenantId }) => tenantId,
     isolates: (error) => !isDatabaseUnavailable(error),
     flush: (planned) => dispatchMessages(pool, planned),
   })
   const adding = createBatcher<TaskJob, void>({
     maxItems: MAX_BATCH,
+    holderOf: ({ data }) => data.tenantId,
     async flush(jobs) {
       const byChannel = Map.groupBy(jobs, (job) => job.data.channelType)
       await Promise.all(

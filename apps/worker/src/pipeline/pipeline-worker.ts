@@ -19,6 +19,7 @@ export function startPipelineWorker(
 ) {
   const loading = createBatcher<MessageRef, PipelineMessage | undefined>({
     maxItems: MAX_LOAD,
+    holderOf: ({ tenantId }) => tenantId,
     async flush(refs) {
       const loaded = await loadMessages(deps.pool, refs)
       const byId = new Map(loaded.map((message) => [`${message.tenantId} ${message.messageId}`, message]))

@@ -21,7 +21,8 @@ export interface AcceptorDependencies {
   rules: MessageRules
   /** A flush that could not be put on the queue; the reconciler will do it. */
   onEnqueueError(error: unknown, messages: number): void
-  onFlush?(messages: number): void
+  /** Told of the new messages of each commit. */
+  onFlush?(messages: readonly NewMessage[]): void
 }
 
 export interface Acceptor {
@@ -75,7 +76,7 @@ export function createAcceptor({ pool, queues, rules, onEnqueueError, onFlush }:
     const fresh = rows.filter((_, index) => stored[index]?.isNew)
     const added = enqueue(fresh).finally(() => enqueueing.delete(added))
     enqueueing.add(added)
-    onFlush?.(fresh.length)
+    onFlush?.(fresh)
     const keys = new Map([...firsts.keys()].map((id, index) => [id, stored[index]]))
     return messages.map((message) => {
       const key = keys.get(idOf(message))
@@ -87,6 +88,7 @@ export function createAcceptor({ pool, queues, rules, onEnqueueError, onFlush }:
   const batcher = createBatcher<ValidMessage, FlushResult>({
     maxItems: MAX_FLUSH,
     maxBytes: MAX_FLUSH_BYTES,
+    holderOf: ({ tenantId }) => tenantId,
     // Where numbers are delicate the data is stored twice (insert-messages.ts).
     sizeOf: ({ businessDataText, attributesText }) =>
       2 * Buffer.byteLength(businessDataText) + Buffer.byteLength(attributesText ?? '') + 200,

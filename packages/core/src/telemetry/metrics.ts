@@ -77,6 +77,37 @@ export function createMetrics() {
       help: 'Messages or tasks whose job could not be added at once and was left to the reconciler',
       registers,
     }),
+    refused: new Counter({
+      name: 'message_center_refused_total',
+      help: 'Calls that send and were refused under overload: tenant_… with 429, the others with 503; what was too much is the reason',
+      labelNames: ['reason'],
+      registers,
+    }),
+    waitingMessages: new Gauge({
+      name: 'message_center_waiting_messages',
+      help: 'Messages under way, due and not final, as admission knows them; every API process tells nearly the same',
+      registers,
+    }),
+    waitingSeconds: new Gauge({
+      name: 'message_center_waiting_oldest_seconds',
+      help: 'How long the longest waiting message has waited for the pipeline, as admission knows it',
+      registers,
+    }),
+    redisMemoryShare: new Gauge({
+      name: 'message_center_redis_memory_share',
+      help: 'Used share of the maxmemory of Redis, 0 where it has none',
+      registers,
+    }),
+    inHandCalls: new Gauge({
+      name: 'message_center_in_hand_calls',
+      help: 'Calls that send and are not answered yet, in this process',
+      registers,
+    }),
+    inHandBytes: new Gauge({
+      name: 'message_center_in_hand_bytes',
+      help: 'Bytes of the bodies of these calls, as far as they say',
+      registers,
+    }),
     inboxStreams: new Gauge({
       name: 'message_center_inbox_streams',
       help: 'Open event streams of inboxes',
