@@ -1,9 +1,11 @@
 import { awaitDatabase } from '@message-center/core/database/await-database.ts'
 import { readEnv, requireJwtKey } from '@message-center/core/settings/env.ts'
-import { createLogger } from '@message-center/core/telemetry/logger.ts'
+import { openLogger } from '@message-center/core/telemetry/open-logger.ts'
+import { startTracing } from '@message-center/core/telemetry/start-tracing.ts'
 import closeWithGrace from 'close-with-grace'
 import { buildApp } from './app.ts'
 
+const NAME = 'message-center-api'
 const SHUTDOWN_LIMIT_MS = 9_500
 
 const stopping = new AbortController()
@@ -11,14 +13,19 @@ const stopping = new AbortController()
 async function start(): Promise<void> {
   const env = readEnv()
   requireJwtKey(env)
-  const logger = createLogger('message-center-api', env.logLevel)
-  const { app, rpc, pool } = await buildApp(env, logger)
+  const logger = await openLogger(NAME, env)
+  const tracing = await startTracing(env.tracing, {
+    serviceName: NAME,
+    onError: (text) => logger.warn(`traces: ${text}`),
+  })
+  const { app, rpc, pool } = await buildApp(env, logger, tracing)
   // Before the waiting: a process that is told to stop while it waits stops as well.
   closeWithGrace({ delay: SHUTDOWN_LIMIT_MS, logger }, async ({ err, signal }) => {
     if (err) logger.fatal({ err }, 'uncaught')
     logger.info({ signal }, 'api stops')
     stopping.abort()
     await app.close()
+    await tracing?.close()
     logger.info('api stopped')
   })
   await awaitDatabase(pool, logger, stopping.signal)

@@ -1,16 +1,22 @@
 import { readEnv } from '@message-center/core/settings/env.ts'
-import { createLogger } from '@message-center/core/telemetry/logger.ts'
+import { openLogger } from '@message-center/core/telemetry/open-logger.ts'
+import { startTracing } from '@message-center/core/telemetry/start-tracing.ts'
 import closeWithGrace from 'close-with-grace'
 import { buildHealthServer } from './health-server.ts'
 import { startWorker } from './worker.ts'
 
+const NAME = 'message-center-worker'
 const SHUTDOWN_LIMIT_MS = 9_500
 
 const stopping = new AbortController()
 
 async function start(): Promise<void> {
   const env = readEnv()
-  const logger = createLogger('message-center-worker', env.logLevel)
+  const logger = await openLogger(NAME, env)
+  const tracing = await startTracing(env.tracing, {
+    serviceName: NAME,
+    onError: (text) => logger.warn(`traces: ${text}`),
+  })
   // Nothing is in hand as long as the worker waits for the database.
   let endWork = async (): Promise<void> => undefined
   closeWithGrace({ delay: SHUTDOWN_LIMIT_MS, logger }, async ({ err, signal }) => {
@@ -18,9 +24,10 @@ async function start(): Promise<void> {
     logger.info({ signal }, 'worker stops')
     stopping.abort()
     await endWork()
+    await tracing?.close()
     logger.info('worker stopped')
   })
-  const worker = await startWorker(env, logger, stopping.signal)
+  const worker = await startWorker(env, logger, stopping.signal, tracing)
   const { metrics, ready, fault } = worker
   const health = buildHealthServer({ metrics, metricsToken: env.metricsToken, ready, fault })
   endWork = async () => {

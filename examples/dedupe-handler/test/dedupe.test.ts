@@ -81,6 +81,7 @@ const MESSAGE: PipelineMessage = {
   changeNumber: 0,
   revision: 0,
   rerunChannels: null,
+  traceparent: null,
 }
 
 /** Runs a message with one channel through a handler, as the pipeline does behind `template-render`. */

@@ -13,11 +13,12 @@ const calm: Figures = {
   all: { messages: 999, oldestSeconds: 119 },
   tenant: { messages: 99, oldestSeconds: 59 },
   redisMemoryShare: 0.79,
-  uncommitted: 4_999,
+  uncommitted: 0,
 }
 
 test.each<[RefusalReason, number, Partial<Figures>]>([
   ['process', 503, { uncommitted: 5_000 }],
+  ['messages_in_all', 503, { uncommitted: 1 }],
   ['messages_in_all', 503, { all: { messages: 1_000, oldestSeconds: 0 } }],
   ['seconds_in_all', 503, { all: { messages: 1, oldestSeconds: 120 } }],
   ['redis_memory', 503, { redisMemoryShare: 0.8 }],

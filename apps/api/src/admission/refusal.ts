@@ -43,7 +43,8 @@ const LATER_SECONDS = { least: 3, spread: 5 }
 export function refusalFor(figures: Figures, limits: Limits): RefusalReason | undefined {
   const { all, tenant, redisMemoryShare, uncommitted } = figures
   if (uncommitted >= MOST_UNCOMMITTED) return 'process'
-  if (all.messages >= limits.maxWaitingMessagesInAll) return 'messages_in_all'
+  // What waits for its commit is in no look as yet: a burst would come in as a whole.
+  if (all.messages + uncommitted >= limits.maxWaitingMessagesInAll) return 'messages_in_all'
   if (all.oldestSeconds >= limits.maxWaitingSecondsInAll) return 'seconds_in_all'
   if (redisMemoryShare * 100 >= limits.maxRedisMemoryPercent) return 'redis_memory'
   if (tenant.messages >= limits.maxWaitingMessages) return 'tenant_messages'
