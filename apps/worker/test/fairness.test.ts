@@ -4,7 +4,7 @@ import { startTestSystem, type TestSystem } from '@message-center/devkit/testing
 import { until } from '@message-center/devkit/testing/until.ts'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 
-const FLOOD = 3_000
+const FLOOD = 2_000
 const BATCH = 1_000
 /** One wave of a pipeline whose eight jobs carry a hundred messages each: a flood that stood in one line would be all before. */
 const MOST_BEFORE = 800
