@@ -33,11 +33,13 @@ import { exposeSharedState } from '@message-center/core/telemetry/shared-state.t
 import type { Tracing } from '@message-center/core/telemetry/tracing.ts'
 import { drizzle } from 'drizzle-orm/mysql2'
 import fastify, { LogController } from 'fastify'
+import { buildAdmission } from './admission/build-admission.ts'
 import { type Availability, createAvailability } from './availability.ts'
 import { createConfigTester } from './config-tester.ts'
 import { createInboxFeed } from './inbox/feed.ts'
 import { createOpenStreams } from './inbox/open-streams.ts'
 import { createMessageOperations } from './message-operations.ts'
+import { admissionPlugin } from './plugins/admission.ts'
 import { authPlugin } from './plugins/auth.ts'
 import { bullBoardPlugin } from './plugins/bull-board.ts'
 import { drainPlugin } from './plugins/drain.ts'
@@ -126,6 +128,7 @@ export async function buildApp(
       counts.accepted(messages)
       metrics.acceptFlush.observe(messages.length)
       metrics.acceptFlushSeconds.observe(seconds)
+      admission.onAccepted(messages)
     },
     onEnqueueError: (error, messages) => {
       metrics.enqueueFailures.inc(messages)
@@ -135,6 +138,7 @@ export async function buildApp(
   const acceptor = tracing ? traceAcceptor(untraced, tracing) : untraced
   const pools = { main: pool, commit: commitPool, ...(replica === pool ? {} : { replica }) }
   exposeSharedState(metrics, { redis, queues, channelTypes: registry.keys(), pools, warn })
+  const admission = buildAdmission({ pool, redis, queues, registry, settings, acceptor, metrics, warn })
   followLogLevel(logger, settings, changes)
   const configStore = createChannelConfigStore({ pool, registry, cipher })
   const templateStore = createTemplateStore({ pool, registry })
@@ -190,6 +194,7 @@ export async function buildApp(
   const clientRoles = createClientSource(pool, changes)
   await app.register(authPlugin, { env, clientRoles })
   await app.register(rateLimitPlugin, { settings })
+  await app.register(admissionPlugin, admission.options)
   if (tracing) await app.register(traceRequestsPlugin, { tracing })
   await app.register(openapiPlugin, { registry })
   await app.register(messageRoutes, { acceptor, pool, replica })
@@ -228,7 +233,7 @@ export async function buildApp(
   await app.register(operationRoutes, { metrics, metricsToken: env.metricsToken, ready })
   const rpc = await buildRpcServer({
     ...{ env, logger, acceptor, clientRoles, clients, settings },
-    ...{ ready, availability, tracing },
+    ...{ admission: admission.options, ready, availability, tracing },
   })
   app.addHook('preClose', async () => {
     stopping.abort()
@@ -240,6 +245,7 @@ export async function buildApp(
     counts.stop()
     feed.close()
     await acceptor.close()
+    await admission.close()
     await changes.close()
     await Promise.all([
       queues.close(),

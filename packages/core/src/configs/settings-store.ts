@@ -64,6 +64,8 @@ export function createSettingsStore({ pool, env }: { pool: Pool; env: Env }) {
     },
     /** Whether only the platform may change it, for all tenants. */
     isPlatformWide: (key: string): boolean => definitionOf(key).scope === 'platform',
+    /** Whether only the platform may set it, for whomever. */
+    isSetByPlatform: (key: string): boolean => definitionOf(key).setBy === 'platform',
     /** @throws AppError VALIDATION_FAILED, or PRECONDITION_FAILED where `ifMatch` is not of what would be replaced */
     async set(call: ChangeCall, key: string, value: unknown): Promise<Tagged<Setting>> {
       definitionOf(key)
