@@ -23,7 +23,7 @@ import { createAcceptor } from '@message-center/core/messages/accept.ts'
 import { warnOfUnfitRedis } from '@message-center/core/queues/check-redis.ts'
 import { createQueues } from '@message-center/core/queues/queues.ts'
 import { createFailFastRedis } from '@message-center/core/queues/redis.ts'
-import { createRateLimiter } from '@message-center/core/rate-limit/rate-limiter.ts'
+import { createRateLimiter, rateLimitKeyPrefix } from '@message-center/core/rate-limit/rate-limiter.ts'
 import { createCipher } from '@message-center/core/secrets/cipher.ts'
 import type { Env } from '@message-center/core/settings/env.ts'
 import type { Logger } from '@message-center/core/telemetry/logger.ts'
@@ -145,7 +145,7 @@ export async function buildApp(env: Env, logger: Logger, tracing?: Tracing) {
   const configs = createCandidateSource(pool, changes)
   const limiter = createRateLimiter({
     redis,
-    keyPrefix: `${env.queuePrefix}:rate`,
+    keyPrefix: rateLimitKeyPrefix(env),
     maxCallMs: env.sendTimeoutMs,
     onSettleError: warn('rate limit'),
   })

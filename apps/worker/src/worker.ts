@@ -28,7 +28,7 @@ import { createFailFastRedis } from '@message-center/core/queues/redis.ts'
 import { createConfigLimits } from '@message-center/core/quota/config-limits.ts'
 import { exposeQuotas } from '@message-center/core/quota/quota-gauges.ts'
 import { createQuotaMonth } from '@message-center/core/quota/quota-month.ts'
-import { createRateLimiter } from '@message-center/core/rate-limit/rate-limiter.ts'
+import { createRateLimiter, rateLimitKeyPrefix } from '@message-center/core/rate-limit/rate-limiter.ts'
 import { sentBefore } from '@message-center/core/rate-limit/sent-before.ts'
 import { createCipher } from '@message-center/core/secrets/cipher.ts'
 import { type Env, EnvError } from '@message-center/core/settings/env.ts'
@@ -110,7 +110,7 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal,
   const templates = createTemplateSource(pool, changes)
   const limiter = createRateLimiter({
     redis,
-    keyPrefix: `${env.queuePrefix}:rate`,
+    keyPrefix: rateLimitKeyPrefix(env),
     maxCallMs: env.sendTimeoutMs,
     sentBefore: (limit) => sentBefore(pool, limit),
     onSettleError: warn('rate limit'),
