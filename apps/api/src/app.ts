@@ -17,7 +17,7 @@ import { createSettingsSource } from '@message-center/core/configs/settings-sour
 import { createSettingsStore } from '@message-center/core/configs/settings-store.ts'
 import { createTemplateStore } from '@message-center/core/configs/template-store.ts'
 import { watchChanges } from '@message-center/core/configs/watch-changes.ts'
-import { createDatabasePool } from '@message-center/core/database/pool.ts'
+import { createDatabasePool, endPool } from '@message-center/core/database/pool.ts'
 import { createTickets } from '@message-center/core/inbox/tickets.ts'
 import { hearOfDeliveries } from '@message-center/core/inbox/wake-ups.ts'
 import { createAcceptor } from '@message-center/core/messages/accept.ts'
@@ -29,8 +29,9 @@ import { createRateLimiter, rateLimitKeyPrefix } from '@message-center/core/rate
 import { createCipher } from '@message-center/core/secrets/cipher.ts'
 import type { Env } from '@message-center/core/settings/env.ts'
 import type { Logger } from '@message-center/core/telemetry/logger.ts'
+import { createMessageCounts } from '@message-center/core/telemetry/message-counts.ts'
 import { createMetrics } from '@message-center/core/telemetry/metrics.ts'
-import { registerQueueMetrics } from '@message-center/core/telemetry/queue-metrics.ts'
+import { exposeSharedState } from '@message-center/core/telemetry/shared-state.ts'
 import type { Tracing } from '@message-center/core/telemetry/tracing.ts'
 import { drizzle } from 'drizzle-orm/mysql2'
 import fastify, { LogController } from 'fastify'
@@ -45,6 +46,7 @@ import { answerClientError, answerError, errorsPlugin } from './plugins/errors.t
 import { openapiPlugin } from './plugins/openapi.ts'
 import { rateLimitPlugin } from './plugins/rate-limit.ts'
 import { requestIdOf } from './plugins/request-id.ts'
+import { requestMetricsPlugin } from './plugins/request-metrics.ts'
 import { securityHeadersPlugin } from './plugins/security-headers.ts'
 import { validationPlugin } from './plugins/validation.ts'
 import { auditLogRoutes } from './routes/audit-logs.ts'
@@ -106,6 +108,8 @@ export async function buildApp(env: Env, logger: Logger, tracing?: Tracing) {
   const nacos = openNacosSettings(env, logger)
   const stored = watchChanges(pool, warn('changes of settings and clients are not seen just now'))
   const changes = nacos ? followNacos(stored, nacos) : stored
+  const settings = createSettingsSource(pool, env, changes, nacos)
+  const counts = createMessageCounts(metrics, { pool, settings, onError: warn('the busiest tenants cannot be read') })
   const signingSecrets = createSigningSecrets(pool, changes)
   const mayReach = createAddressRules(env.callbackAllowCidrs)
   const untraced = createAcceptor({
@@ -116,9 +120,10 @@ export async function buildApp(env: Env, logger: Logger, tracing?: Tracing) {
       hasCallbackSecret: async (tenantId) => (await signingSecrets(tenantId)).length > 0,
       callbackUrlFault: (url) => callbackUrlFault(url, mayReach),
     },
-    onFlush: (messages) => {
-      metrics.messagesAccepted.inc(messages)
-      metrics.acceptFlush.observe(messages)
+    onFlush: (messages, seconds) => {
+      counts.accepted(messages)
+      metrics.acceptFlush.observe(messages.length)
+      metrics.acceptFlushSeconds.observe(seconds)
     },
     onEnqueueError: (error, messages) => {
       metrics.enqueueFailures.inc(messages)
@@ -126,15 +131,8 @@ export async function buildApp(env: Env, logger: Logger, tracing?: Tracing) {
     },
   })
   const acceptor = tracing ? traceAcceptor(untraced, tracing) : untraced
-  registerQueueMetrics({
-    registry: metrics.registry,
-    redis,
-    queues,
-    channelTypes: registry.keys(),
-    pool,
-    onError: warn('a queue could not be read for the metrics'),
-  })
-  const settings = createSettingsSource(pool, env, changes, nacos)
+  const pools = { main: pool, commit: commitPool, ...(replica === pool ? {} : { replica }) }
+  exposeSharedState(metrics, { redis, queues, channelTypes: registry.keys(), pools, warn })
   followLogLevel(logger, settings, changes)
   const configStore = createChannelConfigStore({ pool, registry, cipher })
   const templateStore = createTemplateStore({ pool, registry })
@@ -160,7 +158,7 @@ export async function buildApp(env: Env, logger: Logger, tracing?: Tracing) {
     changes,
     cipher,
     queues,
-    metrics,
+    counts,
     fetch: providers.fetch,
     withdraw: createTaskWithdrawal({ configs, limiter, queues, onError: warn('a cancelled task keeps its place') }),
     stopping: stopping.signal,
@@ -182,6 +180,7 @@ export async function buildApp(env: Env, logger: Logger, tracing?: Tracing) {
   app.addHook('onSend', async (request, reply) => void reply.header('x-request-id', request.id))
   app.removeContentTypeParser('text/plain')
   await app.register(drainPlugin)
+  await app.register(requestMetricsPlugin, { registry: metrics.registry })
   await app.register(errorsPlugin)
   await app.register(validationPlugin)
   await app.register(securityHeadersPlugin)
@@ -229,15 +228,16 @@ export async function buildApp(env: Env, logger: Logger, tracing?: Tracing) {
   })
   app.addHook('onClose', async () => {
     stopHearing()
+    counts.stop()
     feed.close()
     await acceptor.close()
     await changes.close()
     await Promise.all([
       queues.close(),
       providers.close(),
-      pool.end(),
-      commitPool.end(),
-      replica === pool ? undefined : replica.end(),
+      endPool(pool),
+      endPool(commitPool),
+      replica === pool ? undefined : endPool(replica),
     ])
     redis.disconnect()
   })

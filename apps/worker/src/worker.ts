@@ -13,8 +13,8 @@ import { createSettingsSource } from '@message-center/core/configs/settings-sour
 import { createTemplateSource } from '@message-center/core/configs/template-source.ts'
 import { watchChanges } from '@message-center/core/configs/watch-changes.ts'
 import { awaitDatabase } from '@message-center/core/database/await-database.ts'
-import { connectDatabase, createDatabasePool } from '@message-center/core/database/pool.ts'
-import type { FinishedMessage } from '@message-center/core/messages/message-status.ts'
+import { connectDatabase, createDatabasePool, endPool } from '@message-center/core/database/pool.ts'
+import type { DerivedStatus, FinishedMessage } from '@message-center/core/messages/message-status.ts'
 import { openNacosSettings } from '@message-center/core/nacos/open-nacos.ts'
 import type { MessageHandler } from '@message-center/core/pipeline/message-handler.ts'
 import { warnOfUnfitRedis } from '@message-center/core/queues/check-redis.ts'
@@ -36,10 +36,11 @@ import { createCipher } from '@message-center/core/secrets/cipher.ts'
 import { type Env, EnvError } from '@message-center/core/settings/env.ts'
 import { importExtension } from '@message-center/core/settings/import-extension.ts'
 import type { Logger } from '@message-center/core/telemetry/logger.ts'
-import { createMetrics } from '@message-center/core/telemetry/metrics.ts'
-import { registerQueueMetrics } from '@message-center/core/telemetry/queue-metrics.ts'
+import { createMessageCounts } from '@message-center/core/telemetry/message-counts.ts'
+import { UPKEEP_METRICS } from '@message-center/core/telemetry/metric-definitions.ts'
+import { createMetrics, registerMetrics } from '@message-center/core/telemetry/metrics.ts'
+import { exposeSharedState } from '@message-center/core/telemetry/shared-state.ts'
 import type { Tracing } from '@message-center/core/telemetry/tracing.ts'
-import { createUpkeepMetrics } from '@message-center/core/telemetry/upkeep-metrics.ts'
 import { createWorkerFactory } from './bull-worker.ts'
 import { createCallbackEnqueuer } from './callbacks/callback-enqueuer.ts'
 import { createCallbackSlots } from './callbacks/callback-slots.ts'
@@ -51,6 +52,7 @@ import { createTaskWriter } from './delivery/task-writer.ts'
 import { createJobWaker } from './delivery/wake-jobs.ts'
 import { logFieldsOf } from './message-log.ts'
 import { checkHandler, orderHandlers } from './pipeline/compose.ts'
+import type { PipelineContext } from './pipeline/context.ts'
 import { createDispatcher } from './pipeline/dispatcher.ts'
 import { builtInHandlers } from './pipeline/handlers/index.ts'
 import { startPipelineWorker } from './pipeline/pipeline-worker.ts'
@@ -97,20 +99,14 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal,
   // As in the pipeline: what is not loaded here comes last.
   const channelOrder = (type: string) => (registry.has(type) ? channelTypes.indexOf(type) : channelTypes.length)
   const queues = createQueues(env, redis, warn('queue'))
-  registerQueueMetrics({
-    registry: metrics.registry,
-    redis,
-    queues,
-    channelTypes,
-    pool,
-    onError: warn('a queue could not be read for the metrics'),
-  })
+  exposeSharedState(metrics, { redis, queues, channelTypes, pools: { main: pool }, warn })
   const nacos = openNacosSettings(env, logger)
   const stored = watchChanges(pool, warn('changes of configs cannot be seen'))
   const changes = nacos ? followNacos(stored, nacos) : stored
   const configs = createCandidateSource(pool, changes)
   const settings = createSettingsSource(pool, env, changes, nacos)
   followLogLevel(logger, settings, changes)
+  const counts = createMessageCounts(metrics, { pool, settings, onError: warn('the busiest tenants cannot be read') })
   const templates = createTemplateSource(pool, changes)
   const limiter = createRateLimiter({
     redis,
@@ -136,13 +132,37 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal,
   const callbackJobs = createCallbackEnqueuer({ queues, onEnqueueError })
   const onFinished = (messages: FinishedMessage[]) => {
     for (const { status, callback, ...message } of messages) {
-      metrics.messagesFinished.inc({ status })
+      counts.finished(message.tenantId, status)
       logger.info({ ...logFieldsOf(message), status }, FINISHED)
       if (callback) callbackJobs.add(callback)
     }
   }
-  const writer = createTaskWriter({ pool, channelOrder, onFinished, onError: (error, what) => warn(what)(error) })
-  const dispatch = createDispatcher({ pool, queues, settings, onEnqueueError, onCallbackDue: callbackJobs.add })
+  const onBatch = (batch: string, items: number) => metrics.writeBatch.observe({ batch }, items)
+  const writer = createTaskWriter({
+    pool,
+    channelOrder,
+    onFinished,
+    onError: (error, what) => warn(what)(error),
+    onBatch,
+  })
+  const dispatch = createDispatcher({
+    pool,
+    queues,
+    settings,
+    onEnqueueError,
+    onCallbackDue: callbackJobs.add,
+    onBatch: (messages) => onBatch('dispatch', messages),
+  })
+  const onStatus = ({ message, allChannels, failure }: PipelineContext, { status }: DerivedStatus) => {
+    if (status !== 'PROCESSING') {
+      counts.finished(message.tenantId, status)
+      logger.info({ ...logFieldsOf(message), status }, FINISHED)
+    }
+    for (const channel of allChannels) {
+      const { code } = failure ?? channel.failure ?? {}
+      if (code) counts.taskFinished({ tenantId: message.tenantId, channelType: channel.channelType }, code)
+    }
+  }
   const handlers = orderHandlers([
     ...builtInHandlers({
       registry,
@@ -153,12 +173,9 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal,
       limitOf,
       circuits,
       now: () => new Date(),
+      metrics,
       dispatch,
-      onStatus: ({ message }, { status }) => {
-        if (status === 'PROCESSING') return
-        metrics.messagesFinished.inc({ status })
-        logger.info({ ...logFieldsOf(message), status }, FINISHED)
-      },
+      onStatus,
     }),
     ...extensions,
   ])
@@ -172,6 +189,7 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal,
     logger,
     traceStep: tracing && createStepTracer(tracing),
     dispatch,
+    onStatus,
   })
   const run = tracing ? traceRuns(untraced, tracing) : untraced
   const providers = createProviderFetch({
@@ -203,6 +221,7 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal,
       circuits,
       writer,
       metrics,
+      counts,
       logger,
       fetch: providers.fetch,
       sendTimeoutMs: env.sendTimeoutMs,
@@ -244,13 +263,14 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal,
       now: () => Date.now(),
     })
   }
-  const upkeepMetrics = createUpkeepMetrics(metrics.registry)
+  const upkeepMetrics = registerMetrics(metrics.registry, UPKEEP_METRICS)
   const recovery = { pool, redis, queues, configs, settings, metrics, channelOrder, onFinished }
   const partitions = { pool, connect: () => connectDatabase(env), settings, metrics: upkeepMetrics, logger }
   const lines = { pool, limiter, writer, wake }
+  const tokens = { pool, registry, cipher, fetch: providers.fetch, metrics: upkeepMetrics, logger }
   const scheduler = wanted.has(SCHEDULED_QUEUE)
     ? startScheduler({
-        tasks: scheduledTasks({ reconcile: recovery, partitions, lines, metrics: upkeepMetrics }),
+        tasks: scheduledTasks({ reconcile: recovery, partitions, lines, tokens, metrics: upkeepMetrics }),
         rebuild: () => reconcile(recovery, { everything: true }),
         settings,
         changes,
@@ -280,11 +300,12 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal,
       watchdog.stop()
       await scheduler?.stop()
       circuits.stop()
+      counts.stop()
       await factory.close()
       clearTimeout(abort)
       await Promise.all([writer.drain(), callbackWriter.drain()])
       await Promise.all([limiter.drain(), callbackJobs.drain()])
-      await Promise.all([queues.close(), changes.close(), providers.close(), callbackClient.close(), pool.end()])
+      await Promise.all([queues.close(), changes.close(), providers.close(), callbackClient.close(), endPool(pool)])
       redis.disconnect()
     },
   }

@@ -1,5 +1,6 @@
 import type { ChannelAdapter, Fetch, SendOutcome } from '@message-center/core/channels/adapter.ts'
 import { ChannelError } from '@message-center/core/channels/channel-error.ts'
+import { fetchUntil } from '@message-center/core/channels/http.ts'
 import type { CandidateConfig } from '@message-center/core/configs/candidates.ts'
 import type { Content } from '@message-center/core/contracts/content.ts'
 import type { ClaimedTask } from '@message-center/core/messages/claim-tasks.ts'
@@ -47,11 +48,12 @@ export function send(attempt: Attempt, deps: AttemptDependencies): Promise<SendO
 
 async function sendInTime(attempt: Attempt, deps: AttemptDependencies): Promise<SendOutcome> {
   const controller = new AbortController()
+  const inTime = { ...deps, fetch: fetchUntil(deps.fetch, performance.now() + deps.sendTimeoutMs) }
   const timer = setTimeout(() => controller.abort(), deps.sendTimeoutMs)
   deps.underWay.add(controller)
   const { signal } = controller
   try {
-    return await Promise.race([sendWithFreshToken(attempt, deps, signal), rejectOnAbort(signal, deps.sendTimeoutMs)])
+    return await Promise.race([sendWithFreshToken(attempt, inTime, signal), rejectOnAbort(signal, deps.sendTimeoutMs)])
   } finally {
     clearTimeout(timer)
     deps.underWay.delete(controller)

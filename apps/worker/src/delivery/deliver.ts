@@ -6,7 +6,7 @@ import type { ChannelJob } from '@message-center/core/queues/jobs.ts'
 import { reservationKey } from '@message-center/core/rate-limit/reservation-key.ts'
 import { logFieldsOf } from '../message-log.ts'
 import { send } from './attempt.ts'
-import { claimTask } from './claim.ts'
+import { type ClaimedByUs, claimTask } from './claim.ts'
 import { lookAt } from './look.ts'
 import { type Companion, gatherCompany } from './merge-company.ts'
 import { sendTogether } from './merge-send.ts'
@@ -44,8 +44,15 @@ export async function deliver(job: ChannelJob, deps: DeliveryDependencies): Prom
     return look.verdict
   }
   const start = await deps.limiter.start(reservationKey(job), await deps.limitOf(config))
-  if (!start.go && start.quotaUsed) return refuse(job, deps, outOfQuota(config))
-  if (!start.go) return waitUntil(deps.now() + Math.max(1, start.slotAt - start.now), job, deps)
+  if (!start.go && start.quotaUsed) {
+    deps.metrics.rateLimitRejections.inc({ channel: job.channelType })
+    return refuse(job, deps, outOfQuota(config))
+  }
+  if (!start.go) {
+    const waitMs = Math.max(1, start.slotAt - start.now)
+    deps.metrics.rateLimitWait.observe({ channel: job.channelType }, waitMs / 1_000)
+    return waitUntil(deps.now() + waitMs, job, deps)
+  }
   const claim = await claimTask(job, deps)
   const isDoubtful =
     'token' in claim && claim.abandoned && (config.unknownOutcomePolicy === 'FAIL' || claim.task.cancelled)
@@ -54,6 +61,7 @@ export async function deliver(job: ChannelJob, deps: DeliveryDependencies): Prom
   if (isDoubtful) return giveUp({ job, claim, start }, deps)
   const sending = { job, config, settings, adapter, claim, start }
   const company = config.overflowPolicy === 'MERGE' && look.waited ? await companyOf(sending, deps) : []
+  if ([sending, ...company].some((held) => isTooLate(held.claim))) return letGo(sending, company, deps)
   return company.length > 0 ? sendTogether(sending, company, deps) : attempt(sending, deps)
 }
 
@@ -69,6 +77,23 @@ function companyOf(sending: Sending, deps: DeliveryDependencies): Promise<Compan
     deps.logger.warn({ ...log, err: error }, 'nobody could be taken along; sent alone')
     return []
   })
+}
+
+/** The process stood still, or MySQL took its time: before a send was over, somebody else could take the task. */
+function isTooLate({ sendBy }: ClaimedByUs): boolean {
+  return performance.now() > sendBy
+}
+
+/** Nothing was sent. What is abandoned stays so: its lease ends, and who takes it over knows of the doubt. */
+async function letGo(
+  { start, ...leader }: Sending,
+  company: readonly Companion[],
+  deps: DeliveryDependencies,
+): Promise<Verdict> {
+  deps.limiter.giveBack(start)
+  const ours = [leader, ...company].filter(({ claim }) => !claim.abandoned)
+  await Promise.all(ours.map(({ job, claim }) => record(deps, job, claim.token, { status: 'PENDING' })))
+  return { queue: 'postpone', until: deps.now() }
 }
 
 /** Only what `send` itself throws is a failed send; what fails afterwards must not let the message go out again. */
@@ -118,7 +143,7 @@ async function waitUntil(time: number, job: ChannelJob, deps: DeliveryDependenci
   if (until - deps.now() >= VISIBLE_WAIT_MS) {
     await deps.writer.postpone({ taskId: job.taskId, createTime: job.createTime, until: new Date(until) })
   }
-  return { queue: 'postpone', until }
+  return { queue: 'postpone', until, held: true }
 }
 
 /** Ends a task without sending it. */

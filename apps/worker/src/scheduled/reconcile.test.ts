@@ -121,7 +121,7 @@ describe('when Redis was emptied', () => {
       waiting.taskId,
     ])
     const leaseUntil = new Date(Date.now() + 300_000)
-    const claim = { token: 'somebody', dueBy: new Date(), leaseUntil, takeOverFrom: null }
+    const claim = { token: 'somebody', dueBy: new Date(), leaseMs: 300_000, takeOverFrom: null }
     await claimTasks(database.pool, [{ ...held, ...claim }])
     await afterLoss()
     const jobs = await queues.channel('LOCAL').getDelayed()
@@ -199,7 +199,7 @@ describe('as usual', () => {
     const [task] = await storeDispatched(database.pool, 1)
     if (!task) throw new Error('nothing stored')
     const dueBy = new Date()
-    await claimTasks(database.pool, [{ ...task, token: 'x', dueBy, leaseUntil: dueBy, takeOverFrom: null }])
+    await claimTasks(database.pool, [{ ...task, token: 'x', dueBy, leaseMs: 0, takeOverFrom: null }])
     const nothing = {
       retryCount: 0,
       nextRetryTime: null,

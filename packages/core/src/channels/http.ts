@@ -55,6 +55,28 @@ export function createProviderFetch(options: ProviderFetchOptions): { fetch: Pro
   return { fetch: Object.assign(fetch, { exchange: run }), close }
 }
 
+/**
+ * The same fetch, but no call begins after `latest` (on performance.now()'s clock): the timer that ends a send runs late in a
+ * process that stood still, and by then somebody else may be sending.
+ */
+export function fetchUntil(fetch: Fetch, latest: number): Fetch {
+  const inTime = () => {
+    if (performance.now() <= latest) return
+    throw new ChannelError('TRANSIENT', { code: 'TIMEOUT', message: 'the time was over before the call began' })
+  }
+  const guarded: Fetch = async (url, init) => {
+    inTime()
+    return fetch(url, init)
+  }
+  if (!isProviderFetch(fetch)) return guarded
+  return Object.assign(guarded, {
+    async exchange(request: HttpRequest) {
+      inTime()
+      return fetch.exchange(request)
+    },
+  })
+}
+
 async function requestOf(url: string | URL, init: RequestInit): Promise<HttpRequest> {
   const request = new Request(url, { ...init, signal: null })
   // Answers are handed on as they come, so a compressed one must not be asked for.
