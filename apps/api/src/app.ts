@@ -12,6 +12,7 @@ import { createClientStore } from '@message-center/core/clients/client-store.ts'
 import { createCandidateSource } from '@message-center/core/configs/candidates.ts'
 import { createChannelConfigStore } from '@message-center/core/configs/channel-config-store.ts'
 import { followLogLevel } from '@message-center/core/configs/follow-log-level.ts'
+import { followNacos } from '@message-center/core/configs/follow-nacos.ts'
 import { createSettingsSource } from '@message-center/core/configs/settings-source.ts'
 import { createSettingsStore } from '@message-center/core/configs/settings-store.ts'
 import { createTemplateStore } from '@message-center/core/configs/template-store.ts'
@@ -20,6 +21,7 @@ import { createDatabasePool, endPool } from '@message-center/core/database/pool.
 import { createTickets } from '@message-center/core/inbox/tickets.ts'
 import { hearOfDeliveries } from '@message-center/core/inbox/wake-ups.ts'
 import { createAcceptor } from '@message-center/core/messages/accept.ts'
+import { openNacosSettings } from '@message-center/core/nacos/open-nacos.ts'
 import { warnOfUnfitRedis } from '@message-center/core/queues/check-redis.ts'
 import { createQueues } from '@message-center/core/queues/queues.ts'
 import { createFailFastRedis } from '@message-center/core/queues/redis.ts'
@@ -111,8 +113,10 @@ export async function buildApp(
   })
   const queues = createQueues(env, redis, warn('queue'))
   const db = drizzle(pool)
-  const changes = watchChanges(pool, warn('changes of settings and clients are not seen just now'))
-  const settings = createSettingsSource(pool, env, changes)
+  const nacos = openNacosSettings(env, logger)
+  const stored = watchChanges(pool, warn('changes of settings and clients are not seen just now'))
+  const changes = nacos ? followNacos(stored, nacos) : stored
+  const settings = createSettingsSource(pool, env, changes, nacos)
   const counts = createMessageCounts(metrics, { pool, settings, onError: warn('the busiest tenants cannot be read') })
   const signingSecrets = createSigningSecrets(pool, changes)
   const mayReach = createAddressRules(env.callbackAllowCidrs)
@@ -217,7 +221,7 @@ export async function buildApp(
   })
   await app.register(templateRoutes, { store: templateStore })
   await app.register(templatePreviewRoutes, { store: templateStore, registry })
-  await app.register(systemConfigRoutes, { store: createSettingsStore({ pool, env }) })
+  await app.register(systemConfigRoutes, { store: createSettingsStore({ pool, env, nacos }) })
   await app.register(callbackSecretRoutes, { store: createCallbackSecretStore({ pool, cipher }) })
   await app.register(auditLogRoutes, { db })
   const clients = createClientStore(pool)
