@@ -27,8 +27,9 @@ import { createRateLimiter, rateLimitKeyPrefix } from '@message-center/core/rate
 import { createCipher } from '@message-center/core/secrets/cipher.ts'
 import type { Env } from '@message-center/core/settings/env.ts'
 import type { Logger } from '@message-center/core/telemetry/logger.ts'
+import { createMessageCounts } from '@message-center/core/telemetry/message-counts.ts'
 import { createMetrics } from '@message-center/core/telemetry/metrics.ts'
-import { registerQueueMetrics } from '@message-center/core/telemetry/queue-metrics.ts'
+import { exposeSharedState } from '@message-center/core/telemetry/shared-state.ts'
 import { drizzle } from 'drizzle-orm/mysql2'
 import fastify, { LogController } from 'fastify'
 import { createConfigTester } from './config-tester.ts'
@@ -41,6 +42,7 @@ import { drainPlugin } from './plugins/drain.ts'
 import { answerClientError, answerError, errorsPlugin } from './plugins/errors.ts'
 import { openapiPlugin } from './plugins/openapi.ts'
 import { rateLimitPlugin } from './plugins/rate-limit.ts'
+import { requestMetricsPlugin } from './plugins/request-metrics.ts'
 import { securityHeadersPlugin } from './plugins/security-headers.ts'
 import { validationPlugin } from './plugins/validation.ts'
 import { auditLogRoutes } from './routes/audit-logs.ts'
@@ -99,6 +101,8 @@ export async function buildApp(env: Env, logger: Logger) {
   const queues = createQueues(env, redis, warn('queue'))
   const db = drizzle(pool)
   const changes = watchChanges(pool, warn('changes of settings and clients are not seen just now'))
+  const settings = createSettingsSource(pool, env, changes)
+  const counts = createMessageCounts(metrics, { pool, settings, onError: warn('the busiest tenants cannot be read') })
   const signingSecrets = createSigningSecrets(pool, changes)
   const mayReach = createAddressRules(env.callbackAllowCidrs)
   const acceptor = createAcceptor({
@@ -109,24 +113,18 @@ export async function buildApp(env: Env, logger: Logger) {
       hasCallbackSecret: async (tenantId) => (await signingSecrets(tenantId)).length > 0,
       callbackUrlFault: (url) => callbackUrlFault(url, mayReach),
     },
-    onFlush: (messages) => {
-      metrics.messagesAccepted.inc(messages)
-      metrics.acceptFlush.observe(messages)
+    onFlush: (messages, seconds) => {
+      counts.accepted(messages)
+      metrics.acceptFlush.observe(messages.length)
+      metrics.acceptFlushSeconds.observe(seconds)
     },
     onEnqueueError: (error, messages) => {
       metrics.enqueueFailures.inc(messages)
       logger.warn({ err: error, messages }, 'jobs could not be added; the reconciler will')
     },
   })
-  registerQueueMetrics({
-    registry: metrics.registry,
-    redis,
-    queues,
-    channelTypes: registry.keys(),
-    pool,
-    onError: warn('a queue could not be read for the metrics'),
-  })
-  const settings = createSettingsSource(pool, env, changes)
+  const pools = { main: pool, commit: commitPool, ...(replica === pool ? {} : { replica }) }
+  exposeSharedState(metrics, { redis, queues, channelTypes: registry.keys(), pools, warn })
   followLogLevel(logger, settings, changes)
   const configStore = createChannelConfigStore({ pool, registry, cipher })
   const templateStore = createTemplateStore({ pool, registry })
@@ -149,7 +147,7 @@ export async function buildApp(env: Env, logger: Logger) {
     changes,
     cipher,
     queues,
-    metrics,
+    counts,
     fetch: providers.fetch,
     withdraw: createTaskWithdrawal({ configs, limiter, queues, onError: warn('a cancelled task keeps its place') }),
     stopping: stopping.signal,
@@ -174,6 +172,7 @@ export async function buildApp(env: Env, logger: Logger) {
   app.addHook('onSend', async (request, reply) => void reply.header('x-request-id', request.id))
   app.removeContentTypeParser('text/plain')
   await app.register(drainPlugin)
+  await app.register(requestMetricsPlugin, { registry: metrics.registry })
   await app.register(errorsPlugin)
   await app.register(validationPlugin)
   await app.register(securityHeadersPlugin)
@@ -220,6 +219,7 @@ export async function buildApp(env: Env, logger: Logger) {
   })
   app.addHook('onClose', async () => {
     stopHearing()
+    counts.stop()
     feed.close()
     await acceptor.close()
     await changes.close()

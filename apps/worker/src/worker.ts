@@ -12,7 +12,7 @@ import { createTemplateSource } from '@message-center/core/configs/template-sour
 import { watchChanges } from '@message-center/core/configs/watch-changes.ts'
 import { awaitDatabase } from '@message-center/core/database/await-database.ts'
 import { connectDatabase, createDatabasePool } from '@message-center/core/database/pool.ts'
-import type { FinishedMessage } from '@message-center/core/messages/message-status.ts'
+import type { DerivedStatus, FinishedMessage } from '@message-center/core/messages/message-status.ts'
 import type { MessageHandler } from '@message-center/core/pipeline/message-handler.ts'
 import { warnOfUnfitRedis } from '@message-center/core/queues/check-redis.ts'
 import {
@@ -33,9 +33,10 @@ import { createCipher } from '@message-center/core/secrets/cipher.ts'
 import { type Env, EnvError } from '@message-center/core/settings/env.ts'
 import { importExtension } from '@message-center/core/settings/import-extension.ts'
 import type { Logger } from '@message-center/core/telemetry/logger.ts'
-import { createMetrics } from '@message-center/core/telemetry/metrics.ts'
-import { registerQueueMetrics } from '@message-center/core/telemetry/queue-metrics.ts'
-import { createUpkeepMetrics } from '@message-center/core/telemetry/upkeep-metrics.ts'
+import { createMessageCounts } from '@message-center/core/telemetry/message-counts.ts'
+import { UPKEEP_METRICS } from '@message-center/core/telemetry/metric-definitions.ts'
+import { createMetrics, registerMetrics } from '@message-center/core/telemetry/metrics.ts'
+import { exposeSharedState } from '@message-center/core/telemetry/shared-state.ts'
 import { createWorkerFactory } from './bull-worker.ts'
 import { createCallbackEnqueuer } from './callbacks/callback-enqueuer.ts'
 import { createCallbackSlots } from './callbacks/callback-slots.ts'
@@ -46,6 +47,7 @@ import { createResultChecks, startResultWorker } from './delivery/check-result.t
 import { createTaskWriter } from './delivery/task-writer.ts'
 import { createJobWaker } from './delivery/wake-jobs.ts'
 import { checkHandler, orderHandlers } from './pipeline/compose.ts'
+import type { PipelineContext } from './pipeline/context.ts'
 import { createDispatcher } from './pipeline/dispatcher.ts'
 import { builtInHandlers } from './pipeline/handlers/index.ts'
 import { startPipelineWorker } from './pipeline/pipeline-worker.ts'
@@ -88,18 +90,12 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
   // As in the pipeline: what is not loaded here comes last.
   const channelOrder = (type: string) => (registry.has(type) ? channelTypes.indexOf(type) : channelTypes.length)
   const queues = createQueues(env, redis, warn('queue'))
-  registerQueueMetrics({
-    registry: metrics.registry,
-    redis,
-    queues,
-    channelTypes,
-    pool,
-    onError: warn('a queue could not be read for the metrics'),
-  })
+  exposeSharedState(metrics, { redis, queues, channelTypes, pools: { main: pool }, warn })
   const changes = watchChanges(pool, warn('changes of configs cannot be seen'))
   const configs = createCandidateSource(pool, changes)
   const settings = createSettingsSource(pool, env, changes)
   followLogLevel(logger, settings, changes)
+  const counts = createMessageCounts(metrics, { pool, settings, onError: warn('the busiest tenants cannot be read') })
   const templates = createTemplateSource(pool, changes)
   const limiter = createRateLimiter({
     redis,
@@ -124,13 +120,34 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
   }
   const callbackJobs = createCallbackEnqueuer({ queues, onEnqueueError })
   const onFinished = (messages: FinishedMessage[]) => {
-    for (const { status, callback } of messages) {
-      metrics.messagesFinished.inc({ status })
+    for (const { tenantId, status, callback } of messages) {
+      counts.finished(tenantId, status)
       if (callback) callbackJobs.add(callback)
     }
   }
-  const writer = createTaskWriter({ pool, channelOrder, onFinished, onError: (error, what) => warn(what)(error) })
-  const dispatch = createDispatcher({ pool, queues, settings, onEnqueueError, onCallbackDue: callbackJobs.add })
+  const onBatch = (batch: string, items: number) => metrics.writeBatch.observe({ batch }, items)
+  const writer = createTaskWriter({
+    pool,
+    channelOrder,
+    onFinished,
+    onError: (error, what) => warn(what)(error),
+    onBatch,
+  })
+  const dispatch = createDispatcher({
+    pool,
+    queues,
+    settings,
+    onEnqueueError,
+    onCallbackDue: callbackJobs.add,
+    onBatch: (messages) => onBatch('dispatch', messages),
+  })
+  const onStatus = ({ message, allChannels, failure }: PipelineContext, { status }: DerivedStatus) => {
+    if (status !== 'PROCESSING') counts.finished(message.tenantId, status)
+    for (const channel of allChannels) {
+      const { code } = failure ?? channel.failure ?? {}
+      if (code) counts.taskFinished({ tenantId: message.tenantId, channelType: channel.channelType }, code)
+    }
+  }
   const handlers = orderHandlers([
     ...builtInHandlers({
       registry,
@@ -141,14 +158,22 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
       limitOf,
       circuits,
       now: () => new Date(),
+      metrics,
       dispatch,
-      onStatus: (_context, { status }) => {
-        if (status !== 'PROCESSING') metrics.messagesFinished.inc({ status })
-      },
+      onStatus,
     }),
     ...extensions,
   ])
-  const run = createMessageRunner({ handlers, changes, configs, channelOrder: channelTypes, metrics, logger, dispatch })
+  const run = createMessageRunner({
+    handlers,
+    changes,
+    configs,
+    channelOrder: channelTypes,
+    metrics,
+    logger,
+    dispatch,
+    onStatus,
+  })
   const providers = createProviderFetch({ timeoutMs: env.sendTimeoutMs })
   const callbackClient = createCallbackClient({
     timeoutMs: env.sendTimeoutMs,
@@ -175,6 +200,7 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
       circuits,
       writer,
       metrics,
+      counts,
       logger,
       fetch: providers.fetch,
       sendTimeoutMs: env.sendTimeoutMs,
@@ -213,13 +239,14 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
       now: () => Date.now(),
     })
   }
-  const upkeepMetrics = createUpkeepMetrics(metrics.registry)
+  const upkeepMetrics = registerMetrics(metrics.registry, UPKEEP_METRICS)
   const recovery = { pool, redis, queues, configs, settings, metrics, channelOrder, onFinished }
   const partitions = { pool, connect: () => connectDatabase(env), settings, metrics: upkeepMetrics, logger }
   const lines = { pool, limiter, writer, wake }
+  const tokens = { pool, registry, cipher, fetch: providers.fetch, metrics: upkeepMetrics, logger }
   const scheduler = wanted.has(SCHEDULED_QUEUE)
     ? startScheduler({
-        tasks: scheduledTasks({ reconcile: recovery, partitions, lines, metrics: upkeepMetrics }),
+        tasks: scheduledTasks({ reconcile: recovery, partitions, lines, tokens, metrics: upkeepMetrics }),
         rebuild: () => reconcile(recovery, { everything: true }),
         settings,
         changes,
@@ -249,6 +276,7 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
       watchdog.stop()
       await scheduler?.stop()
       circuits.stop()
+      counts.stop()
       await factory.close()
       clearTimeout(abort)
       await Promise.all([writer.drain(), callbackWriter.drain()])

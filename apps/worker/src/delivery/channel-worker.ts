@@ -49,6 +49,7 @@ export async function follow(job: Job, token: string | undefined, verdict: Verdi
     case 'complete':
       return verdict.note
     case 'postpone':
+      if (verdict.held && !job.data.held) await job.updateData({ ...job.data, held: true })
       // Counts as no attempt: the job goes back as it came.
       await job.moveToDelayed(verdict.until, token)
       throw new DelayedError()

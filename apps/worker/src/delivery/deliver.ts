@@ -43,8 +43,15 @@ export async function deliver(job: ChannelJob, deps: DeliveryDependencies): Prom
     return look.verdict
   }
   const start = await deps.limiter.start(reservationKey(job), await deps.limitOf(config))
-  if (!start.go && start.quotaUsed) return refuse(job, deps, outOfQuota(config))
-  if (!start.go) return waitUntil(deps.now() + Math.max(1, start.slotAt - start.now), job, deps)
+  if (!start.go && start.quotaUsed) {
+    deps.metrics.rateLimitRejections.inc({ channel: job.channelType })
+    return refuse(job, deps, outOfQuota(config))
+  }
+  if (!start.go) {
+    const waitMs = Math.max(1, start.slotAt - start.now)
+    deps.metrics.rateLimitWait.observe({ channel: job.channelType }, waitMs / 1_000)
+    return waitUntil(deps.now() + waitMs, job, deps)
+  }
   const claim = await claimTask(job, deps)
   const isDoubtful =
     'token' in claim && claim.abandoned && (config.unknownOutcomePolicy === 'FAIL' || claim.task.cancelled)
@@ -116,7 +123,7 @@ async function waitUntil(time: number, job: ChannelJob, deps: DeliveryDependenci
   if (until - deps.now() >= VISIBLE_WAIT_MS) {
     await deps.writer.postpone({ taskId: job.taskId, createTime: job.createTime, until: new Date(until) })
   }
-  return { queue: 'postpone', until }
+  return { queue: 'postpone', until, held: true }
 }
 
 /** Ends a task without sending it. */

@@ -1,11 +1,13 @@
 import type { CandidateSource } from '@message-center/core/configs/candidates.ts'
 import type { ConfigChanges } from '@message-center/core/configs/watch-changes.ts'
 import type { PipelineMessage } from '@message-center/core/messages/load-messages.ts'
+import type { DerivedStatus } from '@message-center/core/messages/message-status.ts'
 import type { MessageHandler } from '@message-center/core/pipeline/message-handler.ts'
 import type { Logger } from '@message-center/core/telemetry/logger.ts'
 import type { Metrics } from '@message-center/core/telemetry/metrics.ts'
 import { compose } from './compose.ts'
 import { createContext, type PipelineContext } from './context.ts'
+import { tellStatus } from './handlers/status-tracking.ts'
 
 export interface RunDependencies {
   handlers: readonly MessageHandler[]
@@ -16,6 +18,8 @@ export interface RunDependencies {
   logger: Logger
   /** Stores the outcome of a message that ended before the dispatch handler. */
   dispatch(context: PipelineContext): Promise<void>
+  /** Told of such a message, which does not come to the handler that tells of the others. */
+  onStatus(context: PipelineContext, status: DerivedStatus): void
 }
 
 /** Runs one message through all handlers; resolves when its outcome is in the database. */
@@ -35,6 +39,7 @@ export function createMessageRunner(deps: RunDependencies): (message: PipelineMe
       // A handler that did not call next() must have failed the message; this is for one that forgot to.
       context.fail('VALIDATION_FAILED', `handler '${context.steps.at(-1)?.step}' ended the message without saying why`)
       await deps.dispatch(context)
+      tellStatus(context, deps.onStatus)
     }
   }
 }

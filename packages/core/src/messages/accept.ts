@@ -21,7 +21,8 @@ export interface AcceptorDependencies {
   rules: MessageRules
   /** A flush that could not be put on the queue; the reconciler will do it. */
   onEnqueueError(error: unknown, messages: number): void
-  onFlush?(messages: number): void
+  /** Told of the messages that a group commit wrote, and how long it took. */
+  onFlush?(messages: readonly NewMessage[], seconds: number): void
 }
 
 export interface Acceptor {
@@ -68,14 +69,16 @@ export function createAcceptor({ pool, queues, rules, onEnqueueError, onFlush }:
   }
 
   async function flush(messages: ValidMessage[]): Promise<Outcome[]> {
+    const startedAt = performance.now()
     const flushId = uuidv4()
     const firsts = firstOfEachId(messages)
     const rows = assignJobs([...firsts.values()], flushId, new Date())
     const stored = await insertMessages(pool, rows, flushId)
+    const seconds = (performance.now() - startedAt) / 1_000
     const fresh = rows.filter((_, index) => stored[index]?.isNew)
     const added = enqueue(fresh).finally(() => enqueueing.delete(added))
     enqueueing.add(added)
-    onFlush?.(fresh.length)
+    onFlush?.(fresh, seconds)
     const keys = new Map([...firsts.keys()].map((id, index) => [id, stored[index]]))
     return messages.map((message) => {
       const key = keys.get(idOf(message))
