@@ -15,6 +15,7 @@ import { connectDatabase, createDatabasePool } from '@message-center/core/databa
 import type { DerivedStatus, FinishedMessage } from '@message-center/core/messages/message-status.ts'
 import type { MessageHandler } from '@message-center/core/pipeline/message-handler.ts'
 import { warnOfUnfitRedis } from '@message-center/core/queues/check-redis.ts'
+import { createLossMarkers } from '@message-center/core/queues/loss-markers.ts'
 import {
   CALLBACK_QUEUE,
   channelQueue,
@@ -251,8 +252,7 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
         settings,
         changes,
         queue: queues.scheduled,
-        redis,
-        markerKey: `${env.queuePrefix}:marker`,
+        markers: createLossMarkers(env, redis, () => queues.all().map(({ name }) => name)),
         createWorker,
         metrics: upkeepMetrics,
         logger,
