@@ -79,10 +79,9 @@ function watch(consumers: readonly Consumer[] = factory.consumers) {
     lookEveryMs: LOOK_EVERY_MS,
   })
   const health = buildHealthServer({
-    metrics,
     metricsToken: undefined,
-    ready: async () => undefined,
-    fault: watchdog.fault,
+    worker: () => ({ metrics, ready: async () => undefined, fault: watchdog.fault }),
+    stopping: () => false,
   })
   closings.push(watchdog.stop, () => health.close())
   return {

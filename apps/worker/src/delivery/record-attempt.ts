@@ -5,12 +5,12 @@ import { redact } from '@message-center/core/channels/redact.ts'
 import type { CandidateConfig } from '@message-center/core/configs/candidates.ts'
 import type { ClaimedTask } from '@message-center/core/messages/claim-tasks.ts'
 import { type Failure, resultMessage } from '@message-center/core/messages/outcome.ts'
+import { firstAttemptAt, SPLIT, withAttempt } from '@message-center/core/messages/task-log.ts'
 import type { ChannelJob } from '@message-center/core/queues/jobs.ts'
 import type { QuotaUse } from '@message-center/core/quota/quota-usage.ts'
 import type { Started } from '@message-center/core/rate-limit/rate-limiter.ts'
 import type { ClaimedByUs } from './claim.ts'
 import { type ClassifiedError, classify, type Decision, decide } from './outcome.ts'
-import { firstAttemptAt, SPLIT, withAttempt } from './task-log.ts'
 import { type DeliveryDependencies, record, type Verdict } from './verdict.ts'
 
 /** One call of the adapter that has ended. */

@@ -24,6 +24,9 @@ export type Verdict =
   | { queue: 'postpone'; until: number; held?: true }
   | { queue: 'fail'; reason: string }
 
+/** What one delivery leads to: whoever had the task may not have come back, then it is run in quarantine, with others or alone. */
+export type Delivery = Verdict | { queue: 'quarantine'; alone: boolean }
+
 /** Asks later what became of a message that a provider has taken. Never rejects: the message is sent, come what may. */
 export type ResultChecks = (job: ChannelJob, afterMs: number) => Promise<void>
 
@@ -42,6 +45,8 @@ export interface DeliveryDependencies extends AttemptDependencies {
   counts: MessageCounts
   wake: JobWaker
   checkResultLater: ResultChecks
+  /** What this process signs its claims with in quarantine; null in a worker. */
+  holder: string | null
   /** Epoch ms. */
   now(): number
 }

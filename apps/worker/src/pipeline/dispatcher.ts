@@ -79,6 +79,7 @@ export function createDispatcher(deps: DispatcherDependencies) {
           sendableSince: sendableSince(message),
           ...(message.expiresAt ? { expiresAt: message.expiresAt.getTime() } : {}),
           ...(channel?.notBefore ? { held: true } : {}),
+          ...(message.traceparent ? { traceparent: message.traceparent } : {}),
         },
         fair: { tenantId: message.tenantId, priority: message.priority },
         opts: channelJobOptions({

@@ -145,6 +145,7 @@ async function newJob(deps: ReconcileDependencies, task: OpenTask, message: Over
   if (message?.expiresAt) data.expiresAt = message.expiresAt.getTime()
   if (message) data.sendableSince = message.sendableSince.getTime()
   if (task.status === 'PENDING' && task.nextRetryTime) data.held = true
+  if (message?.traceparent) data.traceparent = message.traceparent
   // Somebody may be sending still: the next one looks when that can no longer be.
   const notBefore = task.status === 'SENDING' ? task.leaseUntil : task.nextRetryTime
   const opts = channelJobOptions({

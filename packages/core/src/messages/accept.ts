@@ -12,7 +12,16 @@ import { type MessageRules, type ValidMessage, validateMessage } from './message
 /** What became of one message that was handed in. `new` and `same` are successes. */
 export interface Accepted {
   outcome: 'new' | 'same'
+  tenantId: string
   messageId: string
+}
+
+/** Where a message that is handed in belongs in the traces. */
+export interface TraceOrigin {
+  /** Kept with the message; without it, its way is not traced. */
+  traceparent?: string | undefined
+  /** It is one of many of its request: it gets a trace of its own. */
+  ofBatch?: boolean
 }
 
 export interface AcceptorDependencies {
@@ -30,7 +39,7 @@ export interface Acceptor {
    * Validates and stores one message; resolves once it is committed, whatever the state of Redis.
    * @throws AppError what the caller is told: validation, FORBIDDEN, MESSAGE_ID_CONFLICT, UNAVAILABLE
    */
-  accept(body: unknown, caller: Caller): Promise<Accepted>
+  accept(body: unknown, caller: Caller, origin?: TraceOrigin): Promise<Accepted>
   /** Messages waiting for a commit. */
   depth(): number
   /** Resolves when everything handed in has been answered and enqueued. */
@@ -97,9 +106,10 @@ export function createAcceptor({ pool, queues, rules, onEnqueueError, onFlush }:
   })
 
   return {
-    async accept(body, caller) {
+    async accept(body, caller, origin) {
       const message = await validateMessage(body, caller, rules)
-      const { messageId } = message
+      const { tenantId, messageId } = message
+      if (origin?.traceparent) message.traceparent = origin.traceparent
       const outcome = await batcher.add(message).catch((error) => {
         throw asAppError(error, messageId)
       })
@@ -107,7 +117,7 @@ export function createAcceptor({ pool, queues, rules, onEnqueueError, onFlush }:
       if (outcome === 'conflict') {
         throw new AppError('MESSAGE_ID_CONFLICT', `message ${messageId} exists with other content`, { messageId })
       }
-      return { outcome, messageId }
+      return { outcome, tenantId, messageId }
     },
     depth: () => batcher.depth(),
     async close() {

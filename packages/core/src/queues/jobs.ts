@@ -24,6 +24,8 @@ export interface ChannelJob {
   sendableSince?: number
   /** It had to wait on purpose: for a time window, a rate limit, the end of a pause. For the metrics. */
   held?: boolean
+  /** Where its message is in a trace, W3C; absent where its way is not traced. */
+  traceparent?: string
 }
 
 /** Finished jobs are kept only for people who look into the queue; nothing reads them. */

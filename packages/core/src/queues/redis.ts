@@ -1,5 +1,6 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import type { Env } from '../settings/env.ts'
+import { coalesceWrites } from './coalesce-writes.ts'
 
 export type RedisEnv = Pick<Env, 'redisUrl' | 'redisClusterNodes' | 'redisSentinels' | 'redisSentinelName'> &
   Partial<Pick<Env, 'redisSentinelPassword'>>
@@ -31,6 +32,13 @@ export function redisServers(redis: RedisConnection): Redis[] {
 }
 
 function connect(env: RedisEnv, options: RedisOptions): RedisConnection {
+  const redis = open(env, options)
+  if (redis instanceof Cluster) redis.on('+node', coalesceWrites)
+  else coalesceWrites(redis)
+  return redis
+}
+
+function open(env: RedisEnv, options: RedisOptions): RedisConnection {
   const common: RedisOptions = {
     ...options,
     connectTimeout: 5_000,

@@ -121,6 +121,16 @@ export const WORK_METRICS = {
     ['channel', 'outcome'],
   ),
   retries: counter('message_center_retries_total', 'Sends that will be tried again after a passing error', ['channel']),
+  quarantineRuns: counter(
+    'message_center_quarantine_runs_total',
+    'Messages and tasks that were run in quarantine because the process that had them did not come back: ended or crashed',
+    ['outcome'],
+  ),
+  poisoned: counter(
+    'message_center_poisoned_total',
+    'Messages and tasks that were set aside as POISONED because they kept ending their process, by stage: pipeline, or the channel',
+    ['stage'],
+  ),
   mergedTasks: counter(
     'message_center_merged_tasks_total',
     'Tasks that went out as part of the message of another one',

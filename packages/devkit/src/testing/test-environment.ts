@@ -64,6 +64,8 @@ export async function createTestEnvironment(
     HOST: '127.0.0.1',
     // Tests run side by side: those that want the port choose one.
     RPC_PORT: '',
+    // No balancer stands before most of them.
+    SHUTDOWN_GRACE_MS: '0',
     LOG_LEVEL: 'warn',
     ...variables,
   }
