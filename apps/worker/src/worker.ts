@@ -19,6 +19,7 @@ import type { DerivedStatus, FinishedMessage } from '@message-center/core/messag
 import { openNacosSettings } from '@message-center/core/nacos/open-nacos.ts'
 import type { MessageHandler } from '@message-center/core/pipeline/message-handler.ts'
 import { warnOfUnfitRedis } from '@message-center/core/queues/check-redis.ts'
+import { createLossMarkers } from '@message-center/core/queues/loss-markers.ts'
 import {
   CALLBACK_QUEUE,
   channelQueue,
@@ -306,8 +307,7 @@ export async function startWorker(
         settings,
         changes,
         queue: queues.scheduled,
-        redis,
-        markerKey: `${env.queuePrefix}:marker`,
+        markers: createLossMarkers(env, redis, () => queues.all().map(({ name }) => name)),
         createWorker,
         metrics: upkeepMetrics,
         logger,

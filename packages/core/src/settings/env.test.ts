@@ -75,6 +75,7 @@ test('without the optional variables the defaults of the contract hold', () => {
     'nacos',
     'rpcAdvertiseHost',
     'redisSentinelName',
+    'redisSentinelPassword',
   ]) {
     expect(read()).toHaveProperty(name, undefined)
   }
@@ -160,6 +161,10 @@ test('a cluster or sentinels stand in for REDIS_URL', () => {
     redisSentinelName: 'm',
   })
   expect(messageOf(() => read({ REDIS_URL: '', REDIS_SENTINELS: 'a:1' }))).toMatch(/^REDIS_SENTINEL_NAME /)
+  expect(
+    messageOf(() => read({ REDIS_SENTINELS: 'a:1', REDIS_SENTINEL_NAME: 'm', REDIS_CLUSTER_NODES: 'b:1' })),
+  ).toMatch(/^REDIS_SENTINELS and REDIS_CLUSTER_NODES /)
+  expect(messageOf(() => read({ REDIS_URL: 'redis://cache/1', REDIS_CLUSTER_NODES: 'b:1' }))).toMatch(/^REDIS_URL /)
 })
 
 test.each<[string, string[]]>([

@@ -22,13 +22,7 @@ const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
  * @throws EnvError naming the first variable that is missing or wrong
  */
 export function readEnv(variables: Variables = process.env) {
-  const { text, list, integer, oneOf, url, required } = readers(variables)
-  const redisClusterNodes = nodes('REDIS_CLUSTER_NODES', list)
-  const redisSentinels = nodes('REDIS_SENTINELS', list)
-  const redisElsewhere = redisClusterNodes.length > 0 || redisSentinels.length > 0
-  if (redisSentinels.length > 0) required('REDIS_SENTINEL_NAME')
-  if (!redisElsewhere) required('REDIS_URL')
-
+  const { text, list, integer, oneOf, url } = readers(variables)
   return {
     ...readDatabaseEnv(variables),
     host: text('HOST') ?? '0.0.0.0',
@@ -36,10 +30,7 @@ export function readEnv(variables: Variables = process.env) {
     shutdownGraceMs: integer('SHUTDOWN_GRACE_MS', 2_000, 0, 600_000),
     ...readRpcEnv(variables),
     databaseReplicaUrl: url('DATABASE_REPLICA_URL', ['mysql:']),
-    redisUrl: url('REDIS_URL', ['redis:', 'rediss:']),
-    redisClusterNodes,
-    redisSentinels,
-    redisSentinelName: text('REDIS_SENTINEL_NAME'),
+    ...readRedisEnv(variables),
     queuePrefix: text('QUEUE_PREFIX') ?? '{mc}',
     jwtSecret: text('JWT_SECRET'),
     jwtPublicKey: text('JWT_PUBLIC_KEY')?.replaceAll('\\n', '\n'),
@@ -70,6 +61,27 @@ export function readEnv(variables: Variables = process.env) {
     logFileKeep: integer('LOG_FILE_KEEP', 14, 1, 10_000),
     tracing: readTracingEnv(variables),
     nacos: readNacosEnv(variables),
+  }
+}
+
+/** One server, a cluster, or a master that sentinels name; beside the last two, REDIS_URL is there for what it says besides. */
+function readRedisEnv(variables: Variables) {
+  const { text, list, url, required } = readers(variables)
+  const redisClusterNodes = nodes('REDIS_CLUSTER_NODES', list)
+  const redisSentinels = nodes('REDIS_SENTINELS', list)
+  if (redisSentinels.length > 0) required('REDIS_SENTINEL_NAME')
+  if (redisSentinels.length > 0 && redisClusterNodes.length > 0)
+    throw new EnvError('REDIS_SENTINELS and REDIS_CLUSTER_NODES exclude each other: a cluster has no sentinels')
+  if (redisSentinels.length === 0 && redisClusterNodes.length === 0) required('REDIS_URL')
+  const redisUrl = url('REDIS_URL', ['redis:', 'rediss:'])
+  if (redisClusterNodes.length > 0 && redisUrl !== undefined && !['', '/', '/0'].includes(new URL(redisUrl).pathname))
+    throw new EnvError('REDIS_URL must name database 0 beside REDIS_CLUSTER_NODES: a cluster has no other')
+  return {
+    redisUrl,
+    redisClusterNodes,
+    redisSentinels,
+    redisSentinelName: text('REDIS_SENTINEL_NAME'),
+    redisSentinelPassword: text('REDIS_SENTINEL_PASSWORD'),
   }
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Pool } from 'mysql2/promise'
 import type { Registry } from 'prom-client'
-import type { RedisConnection } from '../queues/redis.ts'
+import { type RedisConnection, redisServers } from '../queues/redis.ts'
 import { DEPENDENCY_METRICS } from './metric-definitions.ts'
 import { type MetricsOf, registerMetrics } from './metrics.ts'
 
@@ -51,8 +51,11 @@ async function ask(metrics: DependencyMetrics, dependency: string, question: () 
 }
 
 async function tellRedis(metrics: DependencyMetrics, redis: RedisConnection): Promise<void> {
-  const text = await inTime(redis.info()).catch(() => undefined)
-  const field = (name: string) => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(text ?? '')?.[1] ?? Number.NaN)
+  const texts = await inTime(Promise.all(redisServers(redis).map((server) => server.info()))).catch(() => undefined)
+  const valueIn = (text: string, name: string) =>
+    Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(text)?.[1] ?? Number.NaN)
+  const field = (name: string) =>
+    texts?.map((text) => valueIn(text, name)).reduce((sum, value) => sum + value, 0) ?? Number.NaN
   metrics.redisMemory.set(field('used_memory'))
   metrics.redisMaxMemory.set(field('maxmemory'))
   metrics.redisClients.set(field('connected_clients'))
