@@ -43,7 +43,6 @@ import { answerClientError, answerError, errorsPlugin } from './plugins/errors.t
 import { openapiPlugin } from './plugins/openapi.ts'
 import { rateLimitPlugin } from './plugins/rate-limit.ts'
 import { securityHeadersPlugin } from './plugins/security-headers.ts'
-import { startingPlugin } from './plugins/starting.ts'
 import { validationPlugin } from './plugins/validation.ts'
 import { auditLogRoutes } from './routes/audit-logs.ts'
 import { authRoutes } from './routes/auth.ts'
@@ -79,7 +78,7 @@ const REQUEST_ID = /^[A-Za-z0-9._:-]{1,64}$/
  * Builds the API and its RPC server; they listen to nothing. Closing the API closes both, answers what is in hand and closes
  * every connection.
  */
-export async function buildApp(env: Env, logger: Logger, availability = createAvailability('serving')) {
+export async function buildApp(env: Env, logger: Logger, availability = createAvailability()) {
   const pool = createDatabasePool(env, DATABASE_CONNECTIONS)
   const commitPool = createDatabasePool(env, COMMIT_CONNECTIONS)
   const replica = env.databaseReplicaUrl
@@ -177,7 +176,6 @@ export async function buildApp(env: Env, logger: Logger, availability = createAv
   app.removeContentTypeParser('text/plain')
   await app.register(drainPlugin, { availability })
   await app.register(errorsPlugin)
-  await app.register(startingPlugin, { availability })
   await app.register(validationPlugin)
   await app.register(securityHeadersPlugin)
   const clientRoles = createClientSource(pool, changes)

@@ -15,20 +15,19 @@ async function start(): Promise<void> {
   const env = readEnv()
   requireJwtKey(env)
   const logger = createLogger('message-center-api', env.logLevel)
-  const availability = createAvailability('starting')
+  const availability = createAvailability()
   const { app, rpc, pool } = await buildApp(env, logger, availability)
   const limitMs = env.shutdownGraceMs + SHUTDOWN_LIMIT_MS
   stopping = stopOnSignal({ name: 'api', limitMs, logger }, async ({ signal }) => {
-    const serving = availability.state() === 'serving'
-    availability.set('leaving')
+    availability.leave()
     // A person at a terminal has no load balancer that needs the time.
-    if (serving && signal === 'SIGTERM') await delay(env.shutdownGraceMs)
+    if (app.server.listening && signal === 'SIGTERM') await delay(env.shutdownGraceMs)
     await app.close()
   })
-  await app.listen({ host: env.host, port: env.port })
+  // Balancers that do not ask take an open port for a server that works: it opens when that is so.
   await awaitDatabase(pool, logger, stopping)
   if (env.rpcPort !== undefined) await rpc.listen({ host: env.host, port: env.rpcPort })
-  availability.set('serving')
+  await app.listen({ host: env.host, port: env.port })
 }
 
 try {
