@@ -2,10 +2,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { awaitDatabase } from '@message-center/core/database/await-database.ts'
 import { stopOnSignal } from '@message-center/core/process/stop-on-signal.ts'
 import { readEnv, requireJwtKey } from '@message-center/core/settings/env.ts'
-import { createLogger } from '@message-center/core/telemetry/logger.ts'
+import { openLogger } from '@message-center/core/telemetry/open-logger.ts'
+import { startTracing } from '@message-center/core/telemetry/start-tracing.ts'
 import { buildApp } from './app.ts'
 import { createAvailability } from './availability.ts'
 
+const NAME = 'message-center-api'
 /** After the grace in which load balancers learn that this process goes. */
 const SHUTDOWN_LIMIT_MS = 7_500
 
@@ -14,15 +16,20 @@ let stopping: AbortSignal | undefined
 async function start(): Promise<void> {
   const env = readEnv()
   requireJwtKey(env)
-  const logger = createLogger('message-center-api', env.logLevel)
+  const logger = await openLogger(NAME, env)
+  const tracing = await startTracing(env.tracing, {
+    serviceName: NAME,
+    onError: (text) => logger.warn(`traces: ${text}`),
+  })
   const availability = createAvailability()
-  const { app, rpc, pool } = await buildApp(env, logger, availability)
+  const { app, rpc, pool } = await buildApp(env, logger, { availability, tracing })
   const limitMs = env.shutdownGraceMs + SHUTDOWN_LIMIT_MS
   stopping = stopOnSignal({ name: 'api', limitMs, logger }, async ({ signal }) => {
     availability.leave()
     // A person at a terminal has no load balancer that needs the time.
     if (app.server.listening && signal === 'SIGTERM') await delay(env.shutdownGraceMs)
     await app.close()
+    await tracing?.close()
   })
   // Balancers that do not ask take an open port for a server that works: it opens when that is so.
   await awaitDatabase(pool, logger, stopping)

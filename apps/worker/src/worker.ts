@@ -3,6 +3,7 @@ import { createCallbackClient } from '@message-center/core/callbacks/callback-cl
 import { createSigningSecrets } from '@message-center/core/callbacks/signing-secrets.ts'
 import { createProviderFetch } from '@message-center/core/channels/http.ts'
 import { loadChannels } from '@message-center/core/channels/load-channels.ts'
+import { traceProviderCalls } from '@message-center/core/channels/trace-calls.ts'
 import { circuitKey, createCircuitStore } from '@message-center/core/circuits/circuit-store.ts'
 import { createCircuits } from '@message-center/core/circuits/circuits.ts'
 import { createCandidateSource } from '@message-center/core/configs/candidates.ts'
@@ -11,9 +12,9 @@ import { createSettingsSource } from '@message-center/core/configs/settings-sour
 import { createTemplateSource } from '@message-center/core/configs/template-source.ts'
 import { watchChanges } from '@message-center/core/configs/watch-changes.ts'
 import { awaitDatabase } from '@message-center/core/database/await-database.ts'
-import { connectDatabase, createDatabasePool } from '@message-center/core/database/pool.ts'
+import { connectDatabase, createDatabasePool, endPool } from '@message-center/core/database/pool.ts'
 import { awaitsPipeline, loadMessages } from '@message-center/core/messages/load-messages.ts'
-import type { FinishedMessage } from '@message-center/core/messages/message-status.ts'
+import type { DerivedStatus, FinishedMessage } from '@message-center/core/messages/message-status.ts'
 import type { MessageHandler } from '@message-center/core/pipeline/message-handler.ts'
 import { warnOfUnfitRedis } from '@message-center/core/queues/check-redis.ts'
 import {
@@ -34,9 +35,11 @@ import { createCipher } from '@message-center/core/secrets/cipher.ts'
 import type { Env } from '@message-center/core/settings/env.ts'
 import { importExtension } from '@message-center/core/settings/import-extension.ts'
 import type { Logger } from '@message-center/core/telemetry/logger.ts'
-import { createMetrics } from '@message-center/core/telemetry/metrics.ts'
-import { registerQueueMetrics } from '@message-center/core/telemetry/queue-metrics.ts'
-import { createUpkeepMetrics } from '@message-center/core/telemetry/upkeep-metrics.ts'
+import { createMessageCounts } from '@message-center/core/telemetry/message-counts.ts'
+import { UPKEEP_METRICS } from '@message-center/core/telemetry/metric-definitions.ts'
+import { createMetrics, registerMetrics } from '@message-center/core/telemetry/metrics.ts'
+import { exposeSharedState } from '@message-center/core/telemetry/shared-state.ts'
+import type { Tracing } from '@message-center/core/telemetry/tracing.ts'
 import { createWorkerFactory } from './bull-worker.ts'
 import { createCallbackEnqueuer } from './callbacks/callback-enqueuer.ts'
 import { createCallbackSlots } from './callbacks/callback-slots.ts'
@@ -49,7 +52,9 @@ import { deliver } from './delivery/deliver.ts'
 import { createTaskWriter } from './delivery/task-writer.ts'
 import type { Verdict } from './delivery/verdict.ts'
 import { createJobWaker } from './delivery/wake-jobs.ts'
+import { logFieldsOf } from './message-log.ts'
 import { checkHandler, orderHandlers } from './pipeline/compose.ts'
+import type { PipelineContext } from './pipeline/context.ts'
 import { createDispatcher } from './pipeline/dispatcher.ts'
 import { builtInHandlers } from './pipeline/handlers/index.ts'
 import { startPipelineWorker } from './pipeline/pipeline-worker.ts'
@@ -59,11 +64,15 @@ import { createQuarantine } from './quarantine/quarantine.ts'
 import { reconcile } from './scheduled/reconcile.ts'
 import { startScheduler } from './scheduled/scheduler.ts'
 import { scheduledTasks } from './scheduled/tasks.ts'
+import { createDeliveryTraces } from './tracing/trace-delivery.ts'
+import { createStepTracer, traceRuns } from './tracing/trace-pipeline.ts'
 import { wantedQueues } from './wanted-queues.ts'
 import { startWatchdog } from './watchdog.ts'
 
 /** Connections besides the ones in use by batches that happen at once: claim, record, finish, dispatch, load, reconcile. */
 const DATABASE_CONNECTIONS = 12
+/** The log line of each message that has become final. */
+const FINISHED = 'message finished'
 /** Sends get this long to end by themselves at shutdown; then they are aborted, and their outcome is recorded. */
 const SHUTDOWN_GRACE_MS = 6_000
 
@@ -74,6 +83,7 @@ export interface WorkerOptions {
   holder?: string
   /** Called once the environment has been found right: what is left may take as long as others need to come up. */
   onWaiting?(): Promise<unknown>
+  tracing?: Tracing | undefined
 }
 
 /**
@@ -85,7 +95,7 @@ export async function startWorker(
   env: Env,
   logger: Logger,
   signal: AbortSignal,
-  { holder, onWaiting }: WorkerOptions = {},
+  { holder, onWaiting, tracing }: WorkerOptions = {},
 ) {
   const pool = createDatabasePool(env, DATABASE_CONNECTIONS)
   const redis = createFailFastRedis(env)
@@ -109,18 +119,12 @@ export async function startWorker(
   // As in the pipeline: what is not loaded here comes last.
   const channelOrder = (type: string) => (registry.has(type) ? channelTypes.indexOf(type) : channelTypes.length)
   const queues = createQueues(env, redis, warn('queue'))
-  registerQueueMetrics({
-    registry: metrics.registry,
-    redis,
-    queues,
-    channelTypes,
-    pool,
-    onError: warn('a queue could not be read for the metrics'),
-  })
+  exposeSharedState(metrics, { redis, queues, channelTypes, pools: { main: pool }, warn })
   const changes = watchChanges(pool, warn('changes of configs cannot be seen'))
   const configs = createCandidateSource(pool, changes)
   const settings = createSettingsSource(pool, env, changes)
   followLogLevel(logger, settings, changes)
+  const counts = createMessageCounts(metrics, { pool, settings, onError: warn('the busiest tenants cannot be read') })
   const templates = createTemplateSource(pool, changes)
   const limiter = createRateLimiter({
     redis,
@@ -145,13 +149,38 @@ export async function startWorker(
   }
   const callbackJobs = createCallbackEnqueuer({ queues, onEnqueueError })
   const onFinished = (messages: FinishedMessage[]) => {
-    for (const { status, callback } of messages) {
-      metrics.messagesFinished.inc({ status })
+    for (const { status, callback, ...message } of messages) {
+      counts.finished(message.tenantId, status)
+      logger.info({ ...logFieldsOf(message), status }, FINISHED)
       if (callback) callbackJobs.add(callback)
     }
   }
-  const writer = createTaskWriter({ pool, channelOrder, onFinished, onError: (error, what) => warn(what)(error) })
-  const dispatch = createDispatcher({ pool, queues, settings, onEnqueueError, onCallbackDue: callbackJobs.add })
+  const onBatch = (batch: string, items: number) => metrics.writeBatch.observe({ batch }, items)
+  const writer = createTaskWriter({
+    pool,
+    channelOrder,
+    onFinished,
+    onError: (error, what) => warn(what)(error),
+    onBatch,
+  })
+  const dispatch = createDispatcher({
+    pool,
+    queues,
+    settings,
+    onEnqueueError,
+    onCallbackDue: callbackJobs.add,
+    onBatch: (messages) => onBatch('dispatch', messages),
+  })
+  const onStatus = ({ message, allChannels, failure }: PipelineContext, { status }: DerivedStatus) => {
+    if (status !== 'PROCESSING') {
+      counts.finished(message.tenantId, status)
+      logger.info({ ...logFieldsOf(message), status }, FINISHED)
+    }
+    for (const channel of allChannels) {
+      const { code } = failure ?? channel.failure ?? {}
+      if (code) counts.taskFinished({ tenantId: message.tenantId, channelType: channel.channelType }, code)
+    }
+  }
   const handlers = orderHandlers([
     ...builtInHandlers({
       registry,
@@ -162,23 +191,29 @@ export async function startWorker(
       limitOf,
       circuits,
       now: () => new Date(),
+      metrics,
       dispatch,
-      onStatus: (_context, { status }) => {
-        if (status !== 'PROCESSING') metrics.messagesFinished.inc({ status })
-      },
+      onStatus,
     }),
     ...extensions,
   ])
-  const runner = createMessageRunner({
+  const traces = tracing && createDeliveryTraces(tracing)
+  const untraced = createMessageRunner({
     handlers,
     changes,
     configs,
     channelOrder: channelTypes,
     metrics,
     logger,
+    traceStep: tracing && createStepTracer(tracing),
     dispatch,
+    onStatus,
   })
-  const providers = createProviderFetch({ timeoutMs: env.sendTimeoutMs })
+  const runner = tracing ? { ...untraced, run: traceRuns(untraced.run, tracing) } : untraced
+  const providers = createProviderFetch({
+    timeoutMs: env.sendTimeoutMs,
+    ...(tracing ? { around: traceProviderCalls(tracing) } : {}),
+  })
   const callbackClient = createCallbackClient({
     timeoutMs: env.sendTimeoutMs,
     mayReach: createAddressRules(env.callbackAllowCidrs),
@@ -205,10 +240,12 @@ export async function startWorker(
     circuits,
     writer,
     metrics,
+    counts,
     logger,
     fetch: providers.fetch,
     sendTimeoutMs: env.sendTimeoutMs,
     underWay,
+    traces,
     wake,
     checkResultLater,
     holder: holder ?? null,
@@ -228,6 +265,7 @@ export async function startWorker(
       fetch,
       sendTimeoutMs,
       underWay,
+      traces,
       logger,
       metrics,
     })
@@ -243,6 +281,7 @@ export async function startWorker(
       logger,
       sendTimeoutMs: env.sendTimeoutMs,
       underWay,
+      traces,
       now: () => Date.now(),
     })
   }
@@ -251,13 +290,14 @@ export async function startWorker(
     quarantine.abort()
   }
 
-  const upkeepMetrics = createUpkeepMetrics(metrics.registry)
+  const upkeepMetrics = registerMetrics(metrics.registry, UPKEEP_METRICS)
   const recovery = { pool, redis, queues, configs, settings, metrics, channelOrder, onFinished }
   const partitions = { pool, connect: () => connectDatabase(env), settings, metrics: upkeepMetrics, logger }
   const lines = { pool, limiter, writer, wake }
+  const tokens = { pool, registry, cipher, fetch: providers.fetch, metrics: upkeepMetrics, logger }
   const scheduler = wanted.has(SCHEDULED_QUEUE)
     ? startScheduler({
-        tasks: scheduledTasks({ reconcile: recovery, partitions, lines, metrics: upkeepMetrics }),
+        tasks: scheduledTasks({ reconcile: recovery, partitions, lines, tokens, metrics: upkeepMetrics }),
         rebuild: () => reconcile(recovery, { everything: true }),
         settings,
         changes,
@@ -302,12 +342,13 @@ export async function startWorker(
       watchdog.stop()
       await scheduler?.stop()
       circuits.stop()
+      counts.stop()
       await factory.close()
       clearTimeout(abort)
       await quarantine.stop()
       await Promise.all([writer.drain(), callbackWriter.drain()])
       await Promise.all([limiter.drain(), callbackJobs.drain()])
-      await Promise.all([queues.close(), changes.close(), providers.close(), callbackClient.close(), pool.end()])
+      await Promise.all([queues.close(), changes.close(), providers.close(), callbackClient.close(), endPool(pool)])
       redis.disconnect()
     },
   }

@@ -81,6 +81,7 @@ const MESSAGE: PipelineMessage = {
   changeNumber: 0,
   revision: 0,
   rerunChannels: null,
+  traceparent: null,
   interruptions: 0,
   crashes: 0,
 }

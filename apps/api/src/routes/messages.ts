@@ -16,7 +16,7 @@ import { findMessage, findTrace, listMessages } from '@message-center/core/messa
 import type { FastifyRequest } from 'fastify'
 import type { Pool } from 'mysql2/promise'
 import { Type } from 'typebox'
-import { acceptBatch } from '../send-message.ts'
+import { acceptBatch, acceptMessage } from '../send-message.ts'
 import { answers } from './answers.ts'
 import { BATCH_EXAMPLES, MESSAGE_EXAMPLES, withExamples } from './examples.ts'
 import { readBatchBody, readMessageBody } from './message-body.ts'
@@ -58,7 +58,7 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ acceptor: Acceptor; pool
       response: answers({ 200: SendResult, 202: SendResult }, 400, 409, 413, 415, 429),
     },
     async handler(request, reply) {
-      const { outcome, messageId } = await acceptor.accept(request.body, request.caller)
+      const { outcome, messageId } = await acceptMessage(acceptor, request.body, request.caller, request.log)
       return reply.code(outcome === 'new' ? 202 : 200).send({ success: true, messageId })
     },
   })
@@ -98,7 +98,8 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ acceptor: Acceptor; pool
     schema: {
       tags: ['messages'],
       summary: 'How a message went, step by step and attempt by attempt',
-      description: 'The steps of the pipeline with times and outcomes, then each attempt of each channel.',
+      description:
+        'The steps of the pipeline with times and outcomes, then each attempt of each channel; and where to look on: the jobs on the queue board, the trace in the tracing system.',
       params: MessageParams,
       querystring: OneTenant,
       response: answers({ 200: MessageTrace }, 404),

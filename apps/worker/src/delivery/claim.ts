@@ -12,6 +12,8 @@ export interface ClaimedByUs {
   task: ClaimedTask
   /** Its holder did not come back. */
   abandoned: boolean
+  /** A send that begins later, on performance.now()'s clock, may last beyond the lease. */
+  sendBy: number
   /** Too many of its holders did not come back: it is not to be sent any more. */
   poisoned: boolean
 }
@@ -23,7 +25,10 @@ export interface ClaimOptions {
   takeOver?: boolean
 }
 
-/** A send may take its full time and then needs its outcome committed: only after that may another one take over. */
+/**
+ * A send may begin a little after the claim, takes its full time at most and then needs its outcome committed: only after
+ * that may another one take over.
+ */
 const LEASE_MARGIN_MS = 5_000
 
 /**
@@ -66,11 +71,14 @@ async function ask(
   const { taskId, createTime } = job
   const token = `${deps.holder ?? ''}${randomUUID()}`
   const now = deps.now()
-  const leaseUntil = new Date(now + deps.sendTimeoutMs + LEASE_MARGIN_MS)
+  const leaseMs = deps.sendTimeoutMs + LEASE_MARGIN_MS
   const dueBy = early ? null : new Date(now)
-  const task = await deps.writer.claim({ taskId, createTime, token, dueBy, leaseUntil, takeOverFrom })
+  const task = await deps.writer.claim({ taskId, createTime, token, dueBy, leaseMs, takeOverFrom })
   if (!task) return { verdict: { queue: 'complete', note: 'the task no longer exists' } }
-  if (task.claimToken === token) return { token, task, abandoned: takeOverFrom !== null, poisoned: false }
+  if (task.claimToken === token) {
+    const sendBy = (task.leaseEndsAt ?? 0) - deps.sendTimeoutMs
+    return { token, task, abandoned: takeOverFrom !== null, poisoned: false, sendBy }
+  }
   if (task.status === 'SUCCESS' || task.status === 'FAILED') {
     return { verdict: { queue: 'complete', note: `was ${task.status} already` } }
   }

@@ -5,6 +5,7 @@ import { poisonedText } from '@message-center/core/messages/interruptions.ts'
 import { type Failure, resultMessage } from '@message-center/core/messages/outcome.ts'
 import type { ChannelJob } from '@message-center/core/queues/jobs.ts'
 import { reservationKey } from '@message-center/core/rate-limit/reservation-key.ts'
+import { logFieldsOf } from '../message-log.ts'
 import { send } from './attempt.ts'
 import { type ClaimedByUs, claimTask } from './claim.ts'
 import { lookAt } from './look.ts'
@@ -44,8 +45,15 @@ export async function deliver(job: ChannelJob, deps: DeliveryDependencies): Prom
     return look.verdict
   }
   const start = await deps.limiter.start(reservationKey(job), await deps.limitOf(config))
-  if (!start.go && start.quotaUsed) return refuse(job, deps, outOfQuota(config))
-  if (!start.go) return waitUntil(deps.now() + Math.max(1, start.slotAt - start.now), job, deps)
+  if (!start.go && start.quotaUsed) {
+    deps.metrics.rateLimitRejections.inc({ channel: job.channelType })
+    return refuse(job, deps, outOfQuota(config))
+  }
+  if (!start.go) {
+    const waitMs = Math.max(1, start.slotAt - start.now)
+    deps.metrics.rateLimitWait.observe({ channel: job.channelType }, waitMs / 1_000)
+    return waitUntil(deps.now() + waitMs, job, deps)
+  }
   const neverResend = config.unknownOutcomePolicy === 'FAIL'
   const claim = await claimTask(job, deps, { takeOver: neverResend })
   const end = 'token' in claim && claim.abandoned ? whyNotAgain(claim, neverResend) : null
@@ -54,6 +62,7 @@ export async function deliver(job: ChannelJob, deps: DeliveryDependencies): Prom
   if (end) return giveUp({ job, claim, start }, end, deps)
   const sending = { job, config, settings, adapter, claim, start }
   const company = config.overflowPolicy === 'MERGE' && look.waited ? await companyOf(sending, deps) : []
+  if ([sending, ...company].some((held) => isTooLate(held.claim))) return letGo(sending, company, deps)
   return company.length > 0 ? sendTogether(sending, company, deps) : attempt(sending, deps)
 }
 
@@ -65,9 +74,27 @@ async function giveUpSlot(job: ChannelJob, config: CandidateConfig, deps: Delive
 /** The task is claimed: whatever is amiss with the others, it is sent. */
 function companyOf(sending: Sending, deps: DeliveryDependencies): Promise<Companion[]> {
   return gatherCompany(sending, deps).catch((error: unknown) => {
-    deps.logger.warn({ err: error, configId: sending.config.id }, 'nobody could be taken along; sent alone')
+    const log = { ...logFieldsOf(sending.job), configId: sending.config.id }
+    deps.logger.warn({ ...log, err: error }, 'nobody could be taken along; sent alone')
     return []
   })
+}
+
+/** The process stood still, or MySQL took its time: before a send was over, somebody else could take the task. */
+function isTooLate({ sendBy }: ClaimedByUs): boolean {
+  return performance.now() > sendBy
+}
+
+/** Nothing was sent. What is abandoned stays so: its lease ends, and who takes it over knows of the doubt. */
+async function letGo(
+  { start, ...leader }: Sending,
+  company: readonly Companion[],
+  deps: DeliveryDependencies,
+): Promise<Verdict> {
+  deps.limiter.giveBack(start)
+  const ours = [leader, ...company].filter(({ claim }) => !claim.abandoned)
+  await Promise.all(ours.map(({ job, claim }) => record(deps, job, claim.token, { status: 'PENDING' })))
+  return { queue: 'postpone', until: deps.now() }
 }
 
 /** Only what `send` itself throws is a failed send; what fails afterwards must not let the message go out again. */
@@ -117,7 +144,7 @@ async function waitUntil(time: number, job: ChannelJob, deps: DeliveryDependenci
   if (until - deps.now() >= VISIBLE_WAIT_MS) {
     await deps.writer.postpone({ taskId: job.taskId, createTime: job.createTime, until: new Date(until) })
   }
-  return { queue: 'postpone', until }
+  return { queue: 'postpone', until, held: true }
 }
 
 /** Ends a task without sending it. */

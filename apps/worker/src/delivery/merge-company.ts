@@ -105,7 +105,9 @@ export function partOf(task: Pick<WaitingContent, 'renderedContent' | 'recipient
 }
 
 function jobOf({ tenantId, channelType, configId }: ChannelJob, task: WaitingContent): ChannelJob {
-  const { taskId, messageId, createTime, expiresAt } = task
+  const { taskId, messageId, createTime, expiresAt, traceparent } = task
   const job: ChannelJob = { tenantId, messageId, channelType, taskId, createTime, configId }
-  return expiresAt === null ? job : { ...job, expiresAt: expiresAt.getTime() }
+  if (expiresAt) job.expiresAt = expiresAt.getTime()
+  if (traceparent) job.traceparent = traceparent
+  return job
 }

@@ -1,6 +1,6 @@
 import { readEnv } from '@message-center/core/settings/env.ts'
 import { createCountReader } from '@message-center/core/telemetry/counts.ts'
-import { createLogger } from '@message-center/core/telemetry/logger.ts'
+import { openLogger } from '@message-center/core/telemetry/open-logger.ts'
 import { watchLoop } from '../loop-watch.ts'
 import { startWorker } from '../worker.ts'
 import type { Order, Report, Work } from './protocol.ts'
@@ -25,7 +25,7 @@ await start(process.argv[2] ?? '')
 
 async function start(holder: string): Promise<void> {
   const env = readEnv()
-  const worker = await startWorker(env, createLogger(SERVICE, env.logLevel), new AbortController().signal, { holder })
+  const worker = await startWorker(env, await openLogger(SERVICE, env), new AbortController().signal, { holder })
   const readCounts = createCountReader(worker.metrics.registry)
   let inHand = 0
   let stopping = false

@@ -4,7 +4,7 @@ import { PLATFORM_TENANT } from '@message-center/core/contracts/caller.ts'
 import { SCHEDULED_QUEUE } from '@message-center/core/queues/names.ts'
 import type { RedisConnection } from '@message-center/core/queues/redis.ts'
 import type { Logger } from '@message-center/core/telemetry/logger.ts'
-import type { UpkeepMetrics } from '@message-center/core/telemetry/upkeep-metrics.ts'
+import type { UpkeepMetrics } from '@message-center/core/telemetry/metrics.ts'
 import type { Queue } from 'bullmq'
 import type { WorkerFactory } from '../bull-worker.ts'
 import { createTaskRunner, type ScheduledTask } from './run-task.ts'
@@ -55,6 +55,7 @@ export function startScheduler(deps: {
     const settings = await deps.settings(PLATFORM_TENANT)
     for (const { name, everySeconds } of tasks) {
       const every = everySeconds(settings) * 1_000
+      deps.metrics.interval.set({ task: name }, every / 1_000)
       const present = await queue.getJobScheduler(name)
       // One that is right is left alone: made again by each process, it might never come to run.
       if (present?.every === every && (present.next ?? 0) > Date.now() - OVERDUE_MS) continue

@@ -90,6 +90,25 @@ export const SETTINGS = {
     scope: 'platform',
     fallback: () => 3_600,
   },
+  booksIntervalSeconds: {
+    schema: Type.Integer({ minimum: 30, maximum: 3_600 }),
+    description: 'How often the task books counts what has become of the messages of each hour',
+    scope: 'platform',
+    fallback: () => 300,
+  },
+  tokenRefreshIntervalSeconds: {
+    schema: Type.Integer({ minimum: 10, maximum: 300 }),
+    description: 'How often the task refresh-tokens looks for access tokens of apps that are about to run out',
+    scope: 'platform',
+    fallback: () => 60,
+  },
+  metricsTenants: {
+    schema: Type.Integer({ minimum: 0, maximum: 200 }),
+    description:
+      'How many tenants, the busiest ones, have time series of their own in the metrics; the others are summed up as other',
+    scope: 'platform',
+    fallback: () => 20,
+  },
   logLevel: {
     schema: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']),
     description: 'Least severe level that all processes log',
@@ -112,5 +131,8 @@ export interface Settings {
   advanceLinesIntervalSeconds: number
   partitionIntervalSeconds: number
   cleanUpIntervalSeconds: number
+  booksIntervalSeconds: number
+  tokenRefreshIntervalSeconds: number
+  metricsTenants: number
   logLevel: string
 }

@@ -71,7 +71,7 @@ test('without the optional variables the defaults of the contract hold', () => {
     'opsPassword',
     'metricsToken',
     'logFile',
-    'otlpEndpoint',
+    'tracing',
     'redisSentinelName',
   ]) {
     expect(read()).toHaveProperty(name, undefined)
@@ -103,6 +103,28 @@ test('values are taken as they are meant', () => {
     logLevel: 'debug',
     metricsToken: undefined,
   })
+})
+
+test('tracing is on where there is an endpoint; everything is recorded unless a sampler says otherwise', () => {
+  const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' }
+  expect(read(endpoint).tracing).toMatchObject({ sampler: 'parentbased_always_on', ratio: 1, headers: {} })
+  const variables = {
+    OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer%20x%3D, x-scope=a',
+    OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=production',
+    OTEL_SERVICE_NAME: 'mc',
+    OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
+    OTEL_TRACES_SAMPLER_ARG: '0.05',
+  }
+  expect(read({ ...endpoint, ...variables }).tracing).toEqual({
+    endpoint: 'http://collector:4318',
+    headers: { authorization: 'Bearer x=', 'x-scope': 'a' },
+    serviceName: 'mc',
+    resourceAttributes: { 'deployment.environment.name': 'production' },
+    sampler: 'parentbased_traceidratio',
+    ratio: 0.05,
+    exportEveryMs: 5_000,
+  })
+  expect(read(variables).tracing).toBeUndefined()
 })
 
 test('several encryption keys keep their order', () => {
@@ -163,7 +185,14 @@ test.each<[string, string[]]>([
     ['10.0.0.0/33', '10.0.0/8', 'example.com', '10.0.0.0/', '10.0.0.0/8/8', 'fd00::/129', '10.0.0.0/ 8'],
   ],
   ['LOG_LEVEL', ['verbose', 'INFO', 'silent']],
+  ['LOG_FILE_MAX_MB', ['0', '100m']],
+  ['LOG_FILE_KEEP', ['0', 'all']],
   ['OTEL_EXPORTER_OTLP_ENDPOINT', ['collector:4318']],
+  ['OTEL_EXPORTER_OTLP_HEADERS', ['token', '=x', 'a=1,b', 'a=%zz']],
+  ['OTEL_RESOURCE_ATTRIBUTES', ['production']],
+  ['OTEL_TRACES_SAMPLER', ['ratio', 'jaeger_remote']],
+  ['OTEL_BSP_SCHEDULE_DELAY', ['0', '5s']],
+  ['OTEL_TRACES_SAMPLER_ARG', ['2', '-0.1', 'half']],
 ])('a bad %s is refused with one line that begins with its name', (name, values) => {
   for (const value of values) {
     const message = messageOf(() => read({ [name]: value }))
@@ -176,6 +205,7 @@ test('a message never repeats what may hold a password or a key', () => {
     { DATABASE_URL: 'postgres://u:hunter2@db/x' },
     { REDIS_URL: 'http://:hunter2@cache' },
     { CONFIG_ENCRYPTION_KEYS: 'hunter2' },
+    { OTEL_EXPORTER_OTLP_HEADERS: 'hunter2' },
   ]) {
     expect(messageOf(() => read(variables))).not.toContain('hunter2')
   }
@@ -210,6 +240,8 @@ test('the defaults that .env.example shows are the defaults', () => {
     DATABASE_SSL: env.databaseSsl,
     QUEUE_PREFIX: env.queuePrefix,
     LOG_LEVEL: env.logLevel,
+    LOG_FILE_MAX_MB: env.logFileMaxMb,
+    LOG_FILE_KEEP: env.logFileKeep,
     DINGTALK_BASE_URL: env.dingtalkBaseUrl,
     DINGTALK_API_BASE_URL: env.dingtalkApiBaseUrl,
     WECHAT_WORK_BASE_URL: env.wechatWorkBaseUrl,

@@ -1,10 +1,9 @@
 import { accessSync, constants } from 'node:fs'
 import { isIP } from 'node:net'
+import { EnvError, readers, type Variables } from './env-readers.ts'
+import { readTracingEnv } from './tracing-env.ts'
 
-/** A bad environment: `message` is one line that names the variable. */
-export class EnvError extends Error {
-  override readonly name = 'EnvError'
-}
+export { EnvError }
 
 export interface EncryptionKey {
   kid: string
@@ -14,8 +13,6 @@ export interface EncryptionKey {
 
 /** Everything the processes read from the environment; `.env.example` describes each variable. */
 export type Env = ReturnType<typeof readEnv>
-
-type Variables = Record<string, string | undefined>
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
 
@@ -68,7 +65,9 @@ export function readEnv(variables: Variables = process.env) {
     callbackAllowCidrs: list('CALLBACK_ALLOW_CIDRS').map(cidr),
     logLevel: oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
     logFile: text('LOG_FILE'),
-    otlpEndpoint: url('OTEL_EXPORTER_OTLP_ENDPOINT', ['https:', 'http:']),
+    logFileMaxMb: integer('LOG_FILE_MAX_MB', 100, 1, 100_000),
+    logFileKeep: integer('LOG_FILE_KEEP', 14, 1, 10_000),
+    tracing: readTracingEnv(variables),
   }
 }
 
@@ -123,46 +122,6 @@ export function requireJwtKey(env: Env): void {
   if (env.jwtSecret && Buffer.byteLength(env.jwtSecret) < 32) {
     throw new EnvError('JWT_SECRET is too short: HS256 wants at least 32 bytes')
   }
-}
-
-function readers(variables: Variables) {
-  const text = (name: string): string | undefined => variables[name]?.trim() || undefined
-  const required = (name: string): string => {
-    const value = text(name)
-    if (value === undefined) throw new EnvError(`${name} is missing`)
-    return value
-  }
-  const list = (name: string): string[] =>
-    (text(name) ?? '')
-      .split(',')
-      .map((item) => item.trim())
-      .filter((item) => item !== '')
-  const integer = (name: string, fallback: number, min: number, max: number): number => {
-    const value = text(name)
-    if (value === undefined) return fallback
-    const number = Number(value)
-    if (!/^\d+$/.test(value) || number < min || number > max) {
-      throw new EnvError(`${name} must be an integer from ${min} to ${max}, not '${value}'`)
-    }
-    return number
-  }
-  const oneOf = <const T extends string>(name: string, allowed: readonly T[], fallback: T): T => {
-    const value = text(name)
-    if (value === undefined) return fallback
-    const found = allowed.find((candidate) => candidate === value)
-    if (found === undefined) throw new EnvError(`${name} must be one of ${allowed.join(', ')}, not '${value}'`)
-    return found
-  }
-  const url = (name: string, protocols: string[]): string | undefined => {
-    const value = text(name)
-    if (value === undefined) return undefined
-    // The value itself is not repeated: URLs carry passwords.
-    if (!URL.canParse(value) || !protocols.includes(new URL(value).protocol)) {
-      throw new EnvError(`${name} must be a URL that begins with ${protocols.map((p) => `${p}//`).join(' or ')}`)
-    }
-    return value
-  }
-  return { text, required, list, integer, oneOf, url }
 }
 
 function encryptionKeys(value: string): EncryptionKey[] {
