@@ -80,8 +80,10 @@ async function setUp() {
     settings: async () => ({ sendingPaused: false, timeZone: 'UTC', retryInitialDelayMs: 1_000 }) as never,
     limitOf: async () => ({ configId: config.id, ...config.rateLimit }),
     circuits: { note() {} },
+    counts: { accepted() {}, finished() {}, taskFinished() {}, delivered() {}, stop() {} },
     wake: async () => undefined,
     checkResultLater: async () => undefined,
+    holder: null,
     now: () => Date.now(),
   }
   const { tenantId, messageId, createTime, taskId } = task
@@ -109,7 +111,8 @@ test('likewise with a task that somebody left in the middle of a send; that its 
   const { job, deps, sends, writer, row } = await setUp()
   const { taskId, createTime } = job
   await writer.claim({ taskId, createTime, token: 'of the dead', dueBy: null, leaseMs: 0, takeOverFrom: null })
-  await deliver(job, { ...deps, writer: afterStandingStill(writer) })
+  // As in quarantine, which alone takes over.
+  await deliver(job, { ...deps, holder: 'q1.', writer: afterStandingStill(writer) })
   expect(sends).toEqual([])
   expect(await row()).toMatchObject({ status: 'SENDING', claim_token: expect.not.stringContaining('dead') })
 })

@@ -14,6 +14,8 @@ export interface ProviderFetchOptions {
   connections?: number
   /** Largest answer taken, in bytes; default 1 MiB. */
   maxAnswerBytes?: number
+  /** Runs each call, for traces. */
+  around?(request: HttpRequest, call: () => Promise<HttpAnswer>): Promise<HttpAnswer>
 }
 
 /** A `Fetch` that also offers the short way below it, which built-in adapters take through `postJson`. */
@@ -40,7 +42,9 @@ export function createProviderFetch(options: ProviderFetchOptions): { fetch: Pro
     bodyTimeout: 0,
     maxResponseSize: options.maxAnswerBytes ?? MAX_ANSWER_BYTES,
   })
-  const run = (request: HttpRequest): Promise<HttpAnswer> => exchange(agent, request, options.timeoutMs)
+  const call = (request: HttpRequest): Promise<HttpAnswer> => exchange(agent, request, options.timeoutMs)
+  const { around } = options
+  const run = around ? (request: HttpRequest) => around(request, () => call(request)) : call
   const fetch = async (url: string | URL, init: RequestInit = {}): Promise<Response> =>
     responseOf(await run(await requestOf(url, init)))
   let closed: Promise<void> | undefined

@@ -43,6 +43,10 @@ export interface ClaimedTask {
   cancelled: boolean
   /** When an operator last had it tried again: earlier attempts do not count. */
   retriedAt: Date | null
+  /** Sends that were begun and not ended since the last one that was; a claim that takes over counts one more. */
+  interruptions: number
+  /** Of these, those whose process died while it sent nothing else. */
+  crashes: number
 }
 
 /**
@@ -80,14 +84,16 @@ const SOURCE = `JSON_TABLE(?, '$[*]' COLUMNS (
 
 const CLAIM = `UPDATE ${SOURCE} STRAIGHT_JOIN msg_channel_task k FORCE INDEX (PRIMARY) ON k.id = j.id AND k.create_time = j.c
   SET k.status = 'SENDING', k.claim_token = j.token,
-    k.lease_until = UTC_TIMESTAMP(3) + INTERVAL j.lease * 1000 MICROSECOND, k.next_retry_time = NULL
+    k.lease_until = UTC_TIMESTAMP(3) + INTERVAL j.lease * 1000 MICROSECOND, k.next_retry_time = NULL,
+    k.interruptions = k.interruptions + (j.previous IS NOT NULL)
   WHERE (j.previous IS NULL AND k.status IN ('PENDING', 'RETRY') AND k.rendered_content IS NOT NULL
       AND (j.due IS NULL OR k.next_retry_time IS NULL OR k.next_retry_time <= j.due))
      OR (k.status = 'SENDING' AND k.claim_token = j.previous AND k.lease_until <= UTC_TIMESTAMP(3))`
 
 const READ = `SELECT STRAIGHT_JOIN k.id, k.status, k.message_type, k.rendered_content, k.recipients, k.retry_count, k.max_retry,
     k.claim_token, k.lease_until,
-    TIMESTAMPDIFF(MICROSECOND, UTC_TIMESTAMP(3), k.lease_until) AS lease_left, k.next_retry_time, k.attempts, k.progress, k.cancelled, k.retried_at
+    TIMESTAMPDIFF(MICROSECOND, UTC_TIMESTAMP(3), k.lease_until) AS lease_left, k.next_retry_time, k.attempts, k.progress, k.cancelled, k.retried_at,
+    k.interruptions, k.crashes
   FROM ${SOURCE} JOIN msg_channel_task k FORCE INDEX (PRIMARY) ON k.id = j.id AND k.create_time = j.c`
 
 function toTask(row: RowDataPacket, askedAt: number): ClaimedTask {
@@ -107,6 +113,8 @@ function toTask(row: RowDataPacket, askedAt: number): ClaimedTask {
     progress: row.progress,
     cancelled: row.cancelled === 1,
     retriedAt: row.retried_at,
+    interruptions: row.interruptions,
+    crashes: row.crashes,
   }
 }
 
