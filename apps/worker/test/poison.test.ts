@@ -135,4 +135,4 @@ test('an operator who has mended the cause has them tried again, and they arrive
     const { body: list } = await call<{ items: MessageDetail[] }>('GET', '/api/messages?pageSize=1')
     expect(list.items[0]).toMatchObject({ errorCode: null })
   }
-})
+}, 150_000)
