@@ -3,9 +3,12 @@ import { chmodSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:
 import { join } from 'node:path'
 import { deployFolder } from '../monitoring/monitoring-files.ts'
 import { type GuardedProcess, startGuarded } from '../services/guarded-process.ts'
+import { logTail } from '../services/log-tail.ts'
 import { opsTool } from '../services/ops-tools.ts'
 import { freePort } from '../services/ports.ts'
-import { until } from '../testing/until.ts'
+import { untilReady } from '../services/private-server.ts'
+
+const READY_TIMEOUT_MS = 30_000
 
 /** Who is asked, as `host:port`. */
 export interface Upstreams {
@@ -80,7 +83,9 @@ export async function startNginx(
     log,
   })
   const url = `http://127.0.0.1:${http}`
-  await until('nginx to answer', async () => (await fetch(`${url}/nginx-health`).catch(() => undefined))?.ok)
+  const answers = async () => (await fetch(`${url}/nginx-health`).catch(() => undefined))?.ok === true
+  if ((await untilReady(answers, guarded.exited, READY_TIMEOUT_MS)) !== 'ready')
+    throw new Error(`nginx does not answer; its log:\n${logTail(log)}`)
   const run = (file: string, args: string[]) =>
     execFileSync(file, args, {
       env: { ...process.env, NGINX: command.join(' '), NGINX_FOLDER: config },
