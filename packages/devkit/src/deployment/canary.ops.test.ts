@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { connectDatabase } from '@message-center/core/database/pool.ts'
 import { generate } from 'selfsigned'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
@@ -21,6 +22,7 @@ const ROBOTS = { DINGTALK: 'canary-ding', WECHAT_WORK: 'canary-wecom' }
 /** Each with a token of its own: nginx splits by it. */
 const CALLERS = 24
 const PER_PHASE = 100
+const PACE_MS = 200
 
 const commit = commitWithFormerSchema()
 const folder = mkdtempSync(join(tmpdir(), 'canary-'))
@@ -102,6 +104,8 @@ function startLoad(url: string) {
         return answer?.status === 202 || answer?.status === 200
       })
       accepted.push(messageId)
+      // The sandbox remembers the last 20,000 messages.
+      await delay(PACE_MS)
     }
   })
   return {
@@ -155,7 +159,7 @@ describe.skipIf(commit === undefined)('two versions side by side (needs the hist
       api_canary: [newApi.address],
       rpc_canary: [newApi.rpcAddress],
     })
-    expect(nginx.canary('30')).toMatch(/^30 %/)
+    expect(nginx.canary('30')).toMatch(/^30 % of/m)
     expect(nginx.canary()).toBe('30')
     const atCanary = logLength()
     await load.more()
@@ -172,7 +176,7 @@ describe.skipIf(commit === undefined)('two versions side by side (needs the hist
 
     // 4. And back, with the schema as it is now.
     const againApi = await start('api', formerRoot)
-    const againWorker = await start('worker', formerRoot)
+    await start('worker', formerRoot)
     nginx.ask({
       ...noCanary([againApi.address], [againApi.rpcAddress]),
       api_canary: [newApi.address],
@@ -193,13 +197,15 @@ describe.skipIf(commit === undefined)('two versions side by side (needs the hist
       expect([...shown.keys()].sort()).toEqual(load.accepted.map((id) => `ORDER ${id}`).sort())
       expect([...shown.values()].filter((times) => times > 1)).toEqual([])
     }
-    expect(againWorker.pid).toBeGreaterThan(0)
   })
 
   test('a share that is none is refused; what nginx does not take is taken back', () => {
     for (const wrong of ['101', '-1', '5%', 'all', '1e1']) {
       expect(() => nginx.canary(wrong), wrong).toThrow(/whole number of per cent/)
     }
+    expect(nginx.canary()).toBe('0')
+    nginx.ask(noCanary(['nobody.invalid:1'], ['nobody.invalid:1']), { reload: false })
+    expect(() => nginx.canary('50')).toThrow(/all is as before/)
     expect(nginx.canary()).toBe('0')
   })
 })
