@@ -12,6 +12,7 @@ import { createClientStore } from '@message-center/core/clients/client-store.ts'
 import { createCandidateSource } from '@message-center/core/configs/candidates.ts'
 import { createChannelConfigStore } from '@message-center/core/configs/channel-config-store.ts'
 import { followLogLevel } from '@message-center/core/configs/follow-log-level.ts'
+import { followNacos } from '@message-center/core/configs/follow-nacos.ts'
 import { createSettingsSource } from '@message-center/core/configs/settings-source.ts'
 import { createSettingsStore } from '@message-center/core/configs/settings-store.ts'
 import { createTemplateStore } from '@message-center/core/configs/template-store.ts'
@@ -20,6 +21,7 @@ import { createDatabasePool, endPool } from '@message-center/core/database/pool.
 import { createTickets } from '@message-center/core/inbox/tickets.ts'
 import { hearOfDeliveries } from '@message-center/core/inbox/wake-ups.ts'
 import { createAcceptor } from '@message-center/core/messages/accept.ts'
+import { openNacosSettings } from '@message-center/core/nacos/open-nacos.ts'
 import { warnOfUnfitRedis } from '@message-center/core/queues/check-redis.ts'
 import { createQueues } from '@message-center/core/queues/queues.ts'
 import { createFailFastRedis } from '@message-center/core/queues/redis.ts'
@@ -33,11 +35,13 @@ import { exposeSharedState } from '@message-center/core/telemetry/shared-state.t
 import type { Tracing } from '@message-center/core/telemetry/tracing.ts'
 import { drizzle } from 'drizzle-orm/mysql2'
 import fastify, { LogController } from 'fastify'
+import { buildAdmission } from './admission/build-admission.ts'
 import { type Availability, createAvailability } from './availability.ts'
 import { createConfigTester } from './config-tester.ts'
 import { createInboxFeed } from './inbox/feed.ts'
 import { createOpenStreams } from './inbox/open-streams.ts'
 import { createMessageOperations } from './message-operations.ts'
+import { admissionPlugin } from './plugins/admission.ts'
 import { authPlugin } from './plugins/auth.ts'
 import { bullBoardPlugin } from './plugins/bull-board.ts'
 import { drainPlugin } from './plugins/drain.ts'
@@ -109,8 +113,10 @@ export async function buildApp(
   })
   const queues = createQueues(env, redis, warn('queue'))
   const db = drizzle(pool)
-  const changes = watchChanges(pool, warn('changes of settings and clients are not seen just now'))
-  const settings = createSettingsSource(pool, env, changes)
+  const nacos = openNacosSettings(env, logger)
+  const stored = watchChanges(pool, warn('changes of settings and clients are not seen just now'))
+  const changes = nacos ? followNacos(stored, nacos) : stored
+  const settings = createSettingsSource(pool, env, changes, nacos)
   const counts = createMessageCounts(metrics, { pool, settings, onError: warn('the busiest tenants cannot be read') })
   const signingSecrets = createSigningSecrets(pool, changes)
   const mayReach = createAddressRules(env.callbackAllowCidrs)
@@ -126,6 +132,7 @@ export async function buildApp(
       counts.accepted(messages)
       metrics.acceptFlush.observe(messages.length)
       metrics.acceptFlushSeconds.observe(seconds)
+      admission.onAccepted(messages)
     },
     onEnqueueError: (error, messages) => {
       metrics.enqueueFailures.inc(messages)
@@ -135,6 +142,7 @@ export async function buildApp(
   const acceptor = tracing ? traceAcceptor(untraced, tracing) : untraced
   const pools = { main: pool, commit: commitPool, ...(replica === pool ? {} : { replica }) }
   exposeSharedState(metrics, { redis, queues, channelTypes: registry.keys(), pools, warn })
+  const admission = buildAdmission({ pool, redis, queues, registry, settings, acceptor, metrics, warn })
   followLogLevel(logger, settings, changes)
   const configStore = createChannelConfigStore({ pool, registry, cipher })
   const templateStore = createTemplateStore({ pool, registry })
@@ -190,6 +198,7 @@ export async function buildApp(
   const clientRoles = createClientSource(pool, changes)
   await app.register(authPlugin, { env, clientRoles })
   await app.register(rateLimitPlugin, { settings })
+  await app.register(admissionPlugin, admission.options)
   if (tracing) await app.register(traceRequestsPlugin, { tracing })
   await app.register(openapiPlugin, { registry })
   await app.register(messageRoutes, { acceptor, pool, replica })
@@ -212,7 +221,7 @@ export async function buildApp(
   })
   await app.register(templateRoutes, { store: templateStore })
   await app.register(templatePreviewRoutes, { store: templateStore, registry })
-  await app.register(systemConfigRoutes, { store: createSettingsStore({ pool, env }) })
+  await app.register(systemConfigRoutes, { store: createSettingsStore({ pool, env, nacos }) })
   await app.register(callbackSecretRoutes, { store: createCallbackSecretStore({ pool, cipher }) })
   await app.register(auditLogRoutes, { db })
   const clients = createClientStore(pool)
@@ -228,7 +237,7 @@ export async function buildApp(
   await app.register(operationRoutes, { metrics, metricsToken: env.metricsToken, ready })
   const rpc = await buildRpcServer({
     ...{ env, logger, acceptor, clientRoles, clients, settings },
-    ...{ ready, availability, tracing },
+    ...{ admission: admission.options, ready, availability, tracing },
   })
   app.addHook('preClose', async () => {
     stopping.abort()
@@ -240,6 +249,7 @@ export async function buildApp(
     counts.stop()
     feed.close()
     await acceptor.close()
+    await admission.close()
     await changes.close()
     await Promise.all([
       queues.close(),

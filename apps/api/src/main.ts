@@ -6,6 +6,7 @@ import { openLogger } from '@message-center/core/telemetry/open-logger.ts'
 import { startTracing } from '@message-center/core/telemetry/start-tracing.ts'
 import { buildApp } from './app.ts'
 import { createAvailability } from './availability.ts'
+import { registerInNacos } from './rpc/register-in-nacos.ts'
 
 const NAME = 'message-center-api'
 /** After the grace in which load balancers learn that this process goes. */
@@ -23,10 +24,13 @@ async function start(): Promise<void> {
   })
   const availability = createAvailability('starting')
   const { app, rpc, pool } = await buildApp(env, logger, { availability, tracing })
+  let registration: ReturnType<typeof registerInNacos>
   const limitMs = env.shutdownGraceMs + SHUTDOWN_LIMIT_MS
   stopping = stopOnSignal({ name: 'api', limitMs, logger }, async ({ signal }) => {
     const serving = availability.state() === 'serving'
     availability.set('leaving')
+    // First: whoever looks for the service finds the others.
+    await registration?.stop()
     // A person at a terminal has no load balancer that needs the time.
     if (serving && signal === 'SIGTERM') await delay(env.shutdownGraceMs)
     await app.close()
@@ -34,8 +38,9 @@ async function start(): Promise<void> {
   })
   await app.listen({ host: env.host, port: env.port })
   await awaitDatabase(pool, logger, stopping)
-  if (env.rpcPort !== undefined) await rpc.listen({ host: env.host, port: env.rpcPort })
+  const rpcUrl = env.rpcPort === undefined ? undefined : await rpc.listen({ host: env.host, port: env.rpcPort })
   availability.set('serving')
+  if (rpcUrl) registration = registerInNacos(env, Number(new URL(rpcUrl).port), logger)
 }
 
 try {

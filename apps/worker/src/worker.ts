@@ -8,6 +8,7 @@ import { circuitKey, createCircuitStore } from '@message-center/core/circuits/ci
 import { createCircuits } from '@message-center/core/circuits/circuits.ts'
 import { createCandidateSource } from '@message-center/core/configs/candidates.ts'
 import { followLogLevel } from '@message-center/core/configs/follow-log-level.ts'
+import { followNacos } from '@message-center/core/configs/follow-nacos.ts'
 import { createSettingsSource } from '@message-center/core/configs/settings-source.ts'
 import { createTemplateSource } from '@message-center/core/configs/template-source.ts'
 import { watchChanges } from '@message-center/core/configs/watch-changes.ts'
@@ -15,6 +16,7 @@ import { awaitDatabase } from '@message-center/core/database/await-database.ts'
 import { connectDatabase, createDatabasePool, endPool } from '@message-center/core/database/pool.ts'
 import { awaitsPipeline, loadMessages } from '@message-center/core/messages/load-messages.ts'
 import type { DerivedStatus, FinishedMessage } from '@message-center/core/messages/message-status.ts'
+import { openNacosSettings } from '@message-center/core/nacos/open-nacos.ts'
 import type { MessageHandler } from '@message-center/core/pipeline/message-handler.ts'
 import { warnOfUnfitRedis } from '@message-center/core/queues/check-redis.ts'
 import { createLossMarkers } from '@message-center/core/queues/loss-markers.ts'
@@ -121,9 +123,11 @@ export async function startWorker(
   const channelOrder = (type: string) => (registry.has(type) ? channelTypes.indexOf(type) : channelTypes.length)
   const queues = createQueues(env, redis, warn('queue'))
   exposeSharedState(metrics, { redis, queues, channelTypes, pools: { main: pool }, warn })
-  const changes = watchChanges(pool, warn('changes of configs cannot be seen'))
+  const nacos = openNacosSettings(env, logger)
+  const stored = watchChanges(pool, warn('changes of configs cannot be seen'))
+  const changes = nacos ? followNacos(stored, nacos) : stored
   const configs = createCandidateSource(pool, changes)
-  const settings = createSettingsSource(pool, env, changes)
+  const settings = createSettingsSource(pool, env, changes, nacos)
   followLogLevel(logger, settings, changes)
   const counts = createMessageCounts(metrics, { pool, settings, onError: warn('the busiest tenants cannot be read') })
   const templates = createTemplateSource(pool, changes)

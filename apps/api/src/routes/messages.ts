@@ -48,12 +48,12 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ acceptor: Acceptor; pool
   app.post('/api/messages', {
     ...acceptedByTheService,
     bodyLimit: BODY_LIMIT,
-    config: { access: ['sender'] },
+    config: { access: ['sender'], sends: true },
     schema: {
       tags: ['messages'],
       summary: 'Send a message',
       description:
-        'Answered as soon as the message is durable; it is sent right after. The same messageId with the same content again is answered with 200 and sent once.',
+        'Answered as soon as the message is durable; it is sent right after. The same messageId with the same content again is answered with 200 and sent once. Under overload 429 (too much of this tenant waits) or 503 (of all), at once and with Retry-After: nothing was taken, send it again then.',
       body: withExamples(MessageInput, MESSAGE_EXAMPLES),
       response: answers({ 200: SendResult, 202: SendResult }, 400, 409, 413, 415, 429),
     },
@@ -66,11 +66,12 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ acceptor: Acceptor; pool
   app.post(BATCH_URL, {
     ...acceptedByTheService,
     bodyLimit: BATCH_BODY_LIMIT,
-    config: { access: ['sender'] },
+    config: { access: ['sender'], sends: true },
     schema: {
       tags: ['messages'],
       summary: 'Send up to 1000 messages',
-      description: 'Each message is taken or refused by itself; results come in the order of the messages.',
+      description:
+        'Each message is taken or refused by itself; results come in the order of the messages. Under overload the whole batch is refused as a single message is.',
       body: withExamples(Type.Array(MessageInput, { minItems: 1, maxItems: MAX_BATCH }), BATCH_EXAMPLES),
       response: answers({ 202: BatchSendResult }, 400, 413, 415, 429),
     },

@@ -10,6 +10,7 @@ import type { Logger } from '@message-center/core/telemetry/logger.ts'
 import type { Tracing } from '@message-center/core/telemetry/tracing.ts'
 import fastify, { type FastifyError, type FastifyReply, type FastifyRequest, LogController } from 'fastify'
 import type { Availability } from '../availability.ts'
+import { type AdmissionOptions, admissionPlugin } from '../plugins/admission.ts'
 import { authPlugin } from '../plugins/auth.ts'
 import { answerError, toAppError } from '../plugins/errors.ts'
 import { rateLimitPlugin } from '../plugins/rate-limit.ts'
@@ -34,6 +35,7 @@ export interface RpcDependencies {
   clientRoles: ClientRoles
   clients: ClientStore
   settings: SettingsSource
+  admission: AdmissionOptions
   /** Rejects where MySQL or Redis does not answer. */
   ready(): Promise<void>
   tracing: Tracing | undefined
@@ -45,7 +47,8 @@ export interface RpcDependencies {
  * what is in hand.
  */
 export async function buildRpcServer(dependencies: RpcDependencies) {
-  const { env, logger, acceptor, clientRoles, clients, settings, ready, availability, tracing } = dependencies
+  const { env, logger, acceptor, clientRoles, clients, settings, admission, ready, availability, tracing } =
+    dependencies
   const stopping = new AbortController()
   let listener: Listener | undefined
   const app = fastify({
@@ -78,6 +81,7 @@ export async function buildRpcServer(dependencies: RpcDependencies) {
     claimsOfOther: (token) => claimsOfRpcToken(clients, token),
   })
   await app.register(rateLimitPlugin, { settings })
+  await app.register(admissionPlugin, admission)
   if (tracing) await app.register(traceRequestsPlugin, { tracing })
   await app.register(rpcRoutes, {
     serviceInterface: env.rpcInterface,

@@ -32,6 +32,7 @@ export function createDispatcher(deps: DispatcherDependencies) {
   const { pool, queues, settings, onEnqueueError, onCallbackDue, onBatch } = deps
   const batcher = createBatcher<PlannedMessage, DispatchResult>({
     maxItems: MAX_BATCH,
+    holderOf: ({ tenantId }) => tenantId,
     isolates: (error) => !isDatabaseUnavailable(error),
     flush(planned) {
       onBatch(planned.length)
@@ -40,6 +41,7 @@ export function createDispatcher(deps: DispatcherDependencies) {
   })
   const adding = createBatcher<TaskJob, void>({
     maxItems: MAX_BATCH,
+    holderOf: ({ data }) => data.tenantId,
     async flush(jobs) {
       const byChannel = Map.groupBy(jobs, (job) => job.data.channelType)
       await Promise.all(

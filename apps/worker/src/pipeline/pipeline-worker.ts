@@ -24,6 +24,7 @@ export function startPipelineWorker(
   const { pool, runner, quarantine } = deps
   const loading = createBatcher<MessageRef, PipelineMessage | undefined>({
     maxItems: MAX_LOAD,
+    holderOf: ({ tenantId }) => tenantId,
     async flush(refs) {
       const loaded = await loadMessages(pool, refs)
       const byId = new Map(loaded.map((message) => [`${message.tenantId} ${message.messageId}`, message]))

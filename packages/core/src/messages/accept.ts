@@ -99,6 +99,7 @@ export function createAcceptor({ pool, queues, rules, onEnqueueError, onFlush }:
   const batcher = createBatcher<ValidMessage, FlushResult>({
     maxItems: MAX_FLUSH,
     maxBytes: MAX_FLUSH_BYTES,
+    holderOf: ({ tenantId }) => tenantId,
     // Where numbers are delicate the data is stored twice (insert-messages.ts).
     sizeOf: ({ businessDataText, attributesText }) =>
       2 * Buffer.byteLength(businessDataText) + Buffer.byteLength(attributesText ?? '') + 200,

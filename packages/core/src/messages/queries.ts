@@ -27,7 +27,9 @@ export async function findMessage(pool: Pool, tenantId: string, messageId: strin
     const tasks = await taskRows(pool, tenantId, messageId)
     // Nor with one that an operator has had tried again in between.
     const reopened = row.finish_time !== null && tasks.some(({ finish_time: time }) => time === null)
-    if (!reopened || look === MOST_LOOKS) return { ...toSummary(row, tasks), tasks: tasks.map(toTask) }
+    // Nor one that waits for the pipeline with the tasks that it made in between.
+    const dispatched = row.status === 'PENDING' && tasks.length > 0
+    if ((!reopened && !dispatched) || look === MOST_LOOKS) return { ...toSummary(row, tasks), tasks: tasks.map(toTask) }
   }
 }
 

@@ -7,6 +7,8 @@ export interface SettingDefinition {
   description: string
   /** platform: one value for all tenants, set by the role `platform` only. */
   scope: 'tenant' | 'platform'
+  /** Only the role `platform` sets it, also where each tenant has a value of its own: what guards the others from a tenant. */
+  setBy?: 'platform'
   /** The value where neither tenant nor platform set one. */
   fallback(env: Env): unknown
 }
@@ -37,6 +39,43 @@ export const SETTINGS = {
       "Calls that one client (a token's `sub`) may make a minute at each API process; more are answered with 429",
     scope: 'tenant',
     fallback: () => 600_000,
+  },
+  maxWaitingMessages: {
+    schema: Type.Integer({ minimum: 1, maximum: 10_000_000 }),
+    description:
+      'Messages of a tenant that may be under way, due and not final; beyond, its calls that send are answered with 429',
+    scope: 'tenant',
+    setBy: 'platform',
+    fallback: () => 100_000,
+  },
+  maxWaitingSeconds: {
+    schema: Type.Integer({ minimum: 1, maximum: 604_800 }),
+    description:
+      "Seconds that a tenant's longest waiting message may have waited in a queue; beyond, its calls that send are answered with 429",
+    scope: 'tenant',
+    setBy: 'platform',
+    fallback: () => 1_800,
+  },
+  maxWaitingMessagesInAll: {
+    schema: Type.Integer({ minimum: 1, maximum: 10_000_000 }),
+    description:
+      'Messages of all tenants that may be under way, due and not final; beyond, calls that send are answered with 503. Bounds the memory of Redis: docs/adr/0026 tells the bytes per message',
+    scope: 'platform',
+    fallback: () => 300_000,
+  },
+  maxWaitingSecondsInAll: {
+    schema: Type.Integer({ minimum: 1, maximum: 604_800 }),
+    description:
+      'Seconds that the longest waiting message may have waited for the pipeline; beyond, calls that send are answered with 503',
+    scope: 'platform',
+    fallback: () => 1_800,
+  },
+  maxRedisMemoryPercent: {
+    schema: Type.Integer({ minimum: 1, maximum: 100 }),
+    description:
+      "Percent of Redis' maxmemory that may be in use; beyond, calls that send are answered with 503. Without a maxmemory it has no effect",
+    scope: 'platform',
+    fallback: () => 80,
   },
   sendingPaused: {
     schema: Type.Boolean(),
@@ -124,6 +163,11 @@ export interface Settings {
   retryInitialDelayMs: number
   sendingPaused: boolean
   apiRequestsPerMinute: number
+  maxWaitingMessages: number
+  maxWaitingSeconds: number
+  maxWaitingMessagesInAll: number
+  maxWaitingSecondsInAll: number
+  maxRedisMemoryPercent: number
   retentionMonths: number
   inboxRetentionDays: number
   auditRetentionMonths: number

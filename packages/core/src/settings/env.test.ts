@@ -72,6 +72,8 @@ test('without the optional variables the defaults of the contract hold', () => {
     'metricsToken',
     'logFile',
     'tracing',
+    'nacos',
+    'rpcAdvertiseHost',
     'redisSentinelName',
     'redisSentinelPassword',
   ]) {
@@ -126,6 +128,19 @@ test('tracing is on where there is an endpoint; everything is recorded unless a 
     exportEveryMs: 5_000,
   })
   expect(read(variables).tracing).toBeUndefined()
+})
+
+test('NACOS_SERVER takes hosts, ports and whole URLs; alone it is enough', () => {
+  expect(read({ NACOS_SERVER: 'nacos, nacos-2:8849,https://nacos.example.com/ctx/' }).nacos).toEqual({
+    servers: ['http://nacos:8848/nacos', 'http://nacos-2:8849/nacos', 'https://nacos.example.com/ctx'],
+    namespace: '',
+    group: 'DEFAULT_GROUP',
+    dataId: 'message-center.json',
+    username: undefined,
+    password: undefined,
+  })
+  expect(read({ NACOS_SERVER: 'nacos', NACOS_DATA_ID: '' }).nacos?.dataId).toBeUndefined()
+  expect(messageOf(() => read({ NACOS_USERNAME: 'mc' }))).toMatch(/^NACOS_PASSWORD /)
 })
 
 test('several encryption keys keep their order', () => {
@@ -196,6 +211,7 @@ test.each<[string, string[]]>([
   ['OTEL_EXPORTER_OTLP_HEADERS', ['token', '=x', 'a=1,b', 'a=%zz']],
   ['OTEL_RESOURCE_ATTRIBUTES', ['production']],
   ['OTEL_TRACES_SAMPLER', ['ratio', 'jaeger_remote']],
+  ['NACOS_SERVER', ['http://', 'a:b:c', 'http://user:secret@nacos']],
   ['OTEL_BSP_SCHEDULE_DELAY', ['0', '5s']],
   ['OTEL_TRACES_SAMPLER_ARG', ['2', '-0.1', 'half']],
 ])('a bad %s is refused with one line that begins with its name', (name, values) => {

@@ -1,6 +1,7 @@
 import { accessSync, constants } from 'node:fs'
 import { isIP } from 'node:net'
 import { EnvError, readers, type Variables } from './env-readers.ts'
+import { readNacosEnv } from './nacos-env.ts'
 import { readTracingEnv } from './tracing-env.ts'
 
 export { EnvError }
@@ -59,6 +60,7 @@ export function readEnv(variables: Variables = process.env) {
     logFileMaxMb: integer('LOG_FILE_MAX_MB', 100, 1, 100_000),
     logFileKeep: integer('LOG_FILE_KEEP', 14, 1, 10_000),
     tracing: readTracingEnv(variables),
+    nacos: readNacosEnv(variables),
   }
 }
 
@@ -93,6 +95,7 @@ function readRpcEnv(variables: Variables) {
     rpcInterface: javaName('RPC_INTERFACE', text('RPC_INTERFACE') ?? 'com.messagecenter.api.MessageSendService'),
     rpcGroup: text('RPC_GROUP'),
     rpcVersion: text('RPC_VERSION'),
+    rpcAdvertiseHost: text('RPC_ADVERTISE_HOST'),
     rpcTlsCert: readable('RPC_TLS_CERT', text('RPC_TLS_CERT')),
     rpcTlsKey: readable('RPC_TLS_KEY', text('RPC_TLS_KEY')),
   }

@@ -156,6 +156,25 @@ export const WORK_METRICS = {
     'Tries of callbacks: delivered, retried (will be tried again), failed (given up)',
     ['outcome'],
   ),
+  refused: counter(
+    'message_center_refused_total',
+    'Calls that send and were refused under overload: tenant_… with 429, the others with 503; the reason is what was too much',
+    ['reason'],
+  ),
+  waitingMessages: gauge(
+    'message_center_waiting_messages',
+    'Messages under way, due and not final, as admission knows them: take the max of the API processes, not the sum',
+  ),
+  waitingSeconds: gauge(
+    'message_center_waiting_oldest_seconds',
+    'How long the longest waiting message has waited for the pipeline, as admission knows it: the max, not the sum',
+  ),
+  redisMemoryShare: gauge(
+    'message_center_redis_memory_share',
+    'Used share of the maxmemory of Redis, 0 where it has none or does not answer',
+  ),
+  inHandCalls: gauge('message_center_in_hand_calls', 'Calls that send and are not answered yet, in this process'),
+  inHandBytes: gauge('message_center_in_hand_bytes', 'Bytes of the bodies of these calls, as far as they say'),
   inboxStreams: gauge('message_center_inbox_streams', 'Open event streams of inboxes'),
 } satisfies MetricGroup
 

@@ -29,7 +29,7 @@ describe('a loss', () => {
     expect(verdict).toMatchObject({ accepted: 1, final: 0, ok: false })
   })
 
-  test('is none where no client was told that the message is taken', () => {
+  test('is none where no client was told that the message is taken; that nobody took it is wrong', () => {
     const answers = [
       { at: T, status: 503 },
       { at: T + 1, status: null },
@@ -37,7 +37,8 @@ describe('a loss', () => {
     expect(check({ told: [{ ...told, answers }], stored: [], arrivals: [] })).toMatchObject({
       accepted: 0,
       lost: [],
-      ok: true,
+      wrong: [{ subject: 'm-1', why: 'was never taken, however often it was posted' }],
+      ok: false,
     })
   })
 

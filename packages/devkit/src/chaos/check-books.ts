@@ -54,6 +54,7 @@ export function checkBooks(books: Books, limits: Limits): Verdict {
     const [row, ...others] = stored.get(messageId) ?? []
     const isAccepted = message.answers.some(isTaken)
     if (isAccepted) accepted += 1
+    else wrong.push({ subject: messageId, why: 'was never taken, however often it was posted' })
     if (others.length > 0) wrong.push({ subject: messageId, why: `${others.length + 1} rows in MySQL` })
     // Refused, or never heard of again by its client: nothing was promised, but what is there has to be in order.
     const why = row ? shortcomings(message, row, arrived) : isAccepted ? ['accepted, and not in MySQL'] : []

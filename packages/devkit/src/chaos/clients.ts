@@ -6,7 +6,7 @@ import { BUSINESS_TYPE, GAP_BUSINESS_TYPE } from './rig.ts'
 /** Business systems that post all the time, and post again what they got no clear answer to. */
 export interface Clients {
   told: readonly Told[]
-  /** Starts no new message and resolves when each has its clear answer. */
+  /** Starts no new message and resolves when each has its clear answer, or has gone without for a minute. */
   stop(): Promise<void>
 }
 
@@ -24,6 +24,8 @@ const CLIENTS = 4
 const ANSWER_TIMEOUT_MS = 6_000
 const TRY_AGAIN_MS = [200, 1_500] as const
 const LARGEST_BATCH = 40
+/** After the last new message. */
+const GIVE_UP_MS = 60_000
 const ALL: readonly Channel[] = ['DINGTALK', 'WECHAT_WORK', 'LOCAL']
 
 interface Message extends Told {
@@ -31,30 +33,37 @@ interface Message extends Told {
   body: object
 }
 
+interface Signals {
+  stop: AbortSignal
+  giveUp: AbortSignal
+}
+
 export function startClients(options: ClientsOptions): Clients {
   const told: Message[] = []
   const stopping = new AbortController()
-  const clients = Array.from({ length: CLIENTS }, () =>
-    runClient(options, options.random.fork(), told, stopping.signal),
-  )
+  const givingUp = new AbortController()
+  const signals = { stop: stopping.signal, giveUp: givingUp.signal }
+  const clients = Array.from({ length: CLIENTS }, () => runClient(options, options.random.fork(), told, signals))
   return {
     told,
     async stop() {
       stopping.abort()
+      const timer = setTimeout(() => givingUp.abort(), GIVE_UP_MS)
       await Promise.all(clients)
+      clearTimeout(timer)
     },
   }
 }
 
-async function runClient(options: ClientsOptions, random: Random, told: Message[], signal: AbortSignal): Promise<void> {
+async function runClient(options: ClientsOptions, random: Random, told: Message[], signals: Signals): Promise<void> {
   const posts = new Set<Promise<void>>()
-  while (!signal.aborted) {
+  while (!signals.stop.aborted) {
     const count = random.chance(0.7) ? 1 : random.integer(2, LARGEST_BATCH)
     const messages = Array.from({ length: count }, () =>
       newMessage(`${options.idPrefix}-${told.length + 1}`, random, told),
     )
     // Not waited for: clients do not stop because one of the APIs is slow.
-    const post = postUntilClear(messages, options, random.fork()).finally(() => posts.delete(post))
+    const post = postUntilClear(messages, options, random.fork(), signals.giveUp).finally(() => posts.delete(post))
     posts.add(post)
     await delay(((count * CLIENTS * 1000) / options.rate) * random.between(0.5, 1.5))
   }
@@ -84,9 +93,14 @@ function newMessage(messageId: string, random: Random, told: Message[]): Message
 }
 
 /** As a careful client does: the same ids again, at whichever API, until each is taken; now and then once more after that. */
-async function postUntilClear(messages: readonly Message[], options: ClientsOptions, random: Random): Promise<void> {
+async function postUntilClear(
+  messages: readonly Message[],
+  options: ClientsOptions,
+  random: Random,
+  giveUp: AbortSignal,
+): Promise<void> {
   let open = messages
-  while (open.length > 0) {
+  while (open.length > 0 && !giveUp.aborted) {
     await postOnce(open, options, random.pick(options.urls))
     open = open.filter((message) => !isTaken(message))
     if (open.length > 0) await delay(random.between(...TRY_AGAIN_MS))

@@ -16,7 +16,7 @@ export async function restartServer(server: PrivateServer): Promise<void> {
 }
 
 /** A server may give up when it cannot write; whoever runs it starts it again then. */
-export async function restartIfEnded(server: PrivateServer): Promise<void> {
+export async function restartIfEnded(server: PrivateServer, restart = restartServer): Promise<void> {
   const ended = await Promise.race([server.exited.then(() => true), delay(100, false)])
-  if (ended) await restartServer(server)
+  if (ended) await restart(server)
 }
