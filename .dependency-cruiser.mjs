@@ -41,6 +41,13 @@ export default {
       to: { path: SOURCES, pathNot: '^packages/devkit/src/sandbox/' },
     },
     {
+      name: 'chaos-checker-stands-alone',
+      comment: 'It says once more what has to be: sharing code with what it checks, it would share its mistakes.',
+      severity: 'error',
+      from: { path: '^packages/devkit/src/chaos/(books|check-books|explain-double)[.]ts$' },
+      to: { path: SOURCES, pathNot: '^packages/devkit/src/chaos/(books|check-books|explain-double)[.]ts$' },
+    },
+    {
       name: 'channels-do-not-know-each-other',
       comment: 'A channel is one folder that can be added or taken away.',
       severity: 'error',

@@ -1,8 +1,9 @@
-import { defineConfig } from 'vitest/config'
+import { configDefaults, defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
     include: ['apps/**/*.test.ts', 'packages/**/*.test.ts', 'examples/**/*.test.ts'],
+    exclude: [...configDefaults.exclude, '**/*.ops.test.ts'],
     globalSetup: ['packages/devkit/src/testing/global-setup.ts'],
     testTimeout: 60_000,
     hookTimeout: 120_000,

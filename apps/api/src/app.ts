@@ -1,10 +1,10 @@
-import { randomUUID } from 'node:crypto'
 import { createAddressRules } from '@message-center/core/callbacks/address-rules.ts'
 import { createCallbackSecretStore } from '@message-center/core/callbacks/callback-secret-store.ts'
 import { callbackUrlFault } from '@message-center/core/callbacks/callback-url.ts'
 import { createSigningSecrets } from '@message-center/core/callbacks/signing-secrets.ts'
 import { createProviderFetch } from '@message-center/core/channels/http.ts'
 import { loadChannels } from '@message-center/core/channels/load-channels.ts'
+import { traceProviderCalls } from '@message-center/core/channels/trace-calls.ts'
 import { createCircuitAnswers } from '@message-center/core/circuits/circuit-answers.ts'
 import { circuitKey, createCircuitStore } from '@message-center/core/circuits/circuit-store.ts'
 import { createClientSource } from '@message-center/core/clients/client-source.ts'
@@ -12,34 +12,43 @@ import { createClientStore } from '@message-center/core/clients/client-store.ts'
 import { createCandidateSource } from '@message-center/core/configs/candidates.ts'
 import { createChannelConfigStore } from '@message-center/core/configs/channel-config-store.ts'
 import { followLogLevel } from '@message-center/core/configs/follow-log-level.ts'
+import { followNacos } from '@message-center/core/configs/follow-nacos.ts'
 import { createSettingsSource } from '@message-center/core/configs/settings-source.ts'
 import { createSettingsStore } from '@message-center/core/configs/settings-store.ts'
 import { createTemplateStore } from '@message-center/core/configs/template-store.ts'
 import { watchChanges } from '@message-center/core/configs/watch-changes.ts'
-import { createDatabasePool } from '@message-center/core/database/pool.ts'
+import { createDatabasePool, endPool } from '@message-center/core/database/pool.ts'
 import { createTickets } from '@message-center/core/inbox/tickets.ts'
 import { hearOfDeliveries } from '@message-center/core/inbox/wake-ups.ts'
 import { createAcceptor } from '@message-center/core/messages/accept.ts'
+import { openNacosSettings } from '@message-center/core/nacos/open-nacos.ts'
 import { warnOfUnfitRedis } from '@message-center/core/queues/check-redis.ts'
 import { createQueues } from '@message-center/core/queues/queues.ts'
 import { createFailFastRedis } from '@message-center/core/queues/redis.ts'
-import { createRateLimiter } from '@message-center/core/rate-limit/rate-limiter.ts'
+import { createRateLimiter, rateLimitKeyPrefix } from '@message-center/core/rate-limit/rate-limiter.ts'
 import { createCipher } from '@message-center/core/secrets/cipher.ts'
 import type { Env } from '@message-center/core/settings/env.ts'
 import type { Logger } from '@message-center/core/telemetry/logger.ts'
+import { createMessageCounts } from '@message-center/core/telemetry/message-counts.ts'
 import { createMetrics } from '@message-center/core/telemetry/metrics.ts'
-import { registerQueueMetrics } from '@message-center/core/telemetry/queue-metrics.ts'
+import { exposeSharedState } from '@message-center/core/telemetry/shared-state.ts'
+import type { Tracing } from '@message-center/core/telemetry/tracing.ts'
 import fastify, { LogController } from 'fastify'
+import { buildAdmission } from './admission/build-admission.ts'
+import { type Availability, createAvailability } from './availability.ts'
 import { createConfigTester } from './config-tester.ts'
 import { createInboxFeed } from './inbox/feed.ts'
 import { createOpenStreams } from './inbox/open-streams.ts'
 import { createMessageOperations } from './message-operations.ts'
+import { admissionPlugin } from './plugins/admission.ts'
 import { authPlugin } from './plugins/auth.ts'
 import { bullBoardPlugin } from './plugins/bull-board.ts'
 import { drainPlugin } from './plugins/drain.ts'
 import { answerClientError, answerError, errorsPlugin } from './plugins/errors.ts'
 import { openapiPlugin } from './plugins/openapi.ts'
 import { rateLimitPlugin } from './plugins/rate-limit.ts'
+import { requestIdOf } from './plugins/request-id.ts'
+import { requestMetricsPlugin } from './plugins/request-metrics.ts'
 import { securityHeadersPlugin } from './plugins/security-headers.ts'
 import { validationPlugin } from './plugins/validation.ts'
 import { auditLogRoutes } from './routes/audit-logs.ts'
@@ -56,6 +65,8 @@ import { systemConfigRoutes } from './routes/system-configs.ts'
 import { templatePreviewRoutes } from './routes/template-preview.ts'
 import { templateRoutes } from './routes/templates.ts'
 import { buildRpcServer } from './rpc/server.ts'
+import { traceAcceptor } from './tracing/trace-acceptor.ts'
+import { traceRequestsPlugin } from './tracing/trace-requests.ts'
 import { createTaskWithdrawal } from './withdraw-tasks.ts'
 
 const DATABASE_CONNECTIONS = 10
@@ -70,13 +81,16 @@ const BODY_LIMIT = 256 * 1024
  * from the Internet without one is seen with his own address, whatever he writes there.
  */
 const TRUSTED_PROXIES = ['loopback', 'linklocal', 'uniquelocal']
-const REQUEST_ID = /^[A-Za-z0-9._:-]{1,64}$/
 
 /**
  * Builds the API and its RPC server; they listen to nothing. Closing the API closes both, answers what is in hand and closes
  * every connection.
  */
-export async function buildApp(env: Env, logger: Logger) {
+export async function buildApp(
+  env: Env,
+  logger: Logger,
+  { availability = createAvailability(), tracing }: { availability?: Availability; tracing?: Tracing } = {},
+) {
   const pool = createDatabasePool(env, DATABASE_CONNECTIONS)
   const commitPool = createDatabasePool(env, COMMIT_CONNECTIONS)
   const replica = env.databaseReplicaUrl
@@ -96,10 +110,14 @@ export async function buildApp(env: Env, logger: Logger) {
     onWakeUpError: warn('open inbox streams were not woken; they look by themselves'),
   })
   const queues = createQueues(env, redis, warn('queue'))
-  const changes = watchChanges(pool, warn('changes of settings and clients are not seen just now'))
+  const nacos = openNacosSettings(env, logger)
+  const stored = watchChanges(pool, warn('changes of settings and clients are not seen just now'))
+  const changes = nacos ? followNacos(stored, nacos) : stored
+  const settings = createSettingsSource(pool, env, changes, nacos)
+  const counts = createMessageCounts(metrics, { pool, settings, onError: warn('the busiest tenants cannot be read') })
   const signingSecrets = createSigningSecrets(pool, changes)
   const mayReach = createAddressRules(env.callbackAllowCidrs)
-  const acceptor = createAcceptor({
+  const untraced = createAcceptor({
     pool: commitPool,
     queues,
     rules: {
@@ -107,28 +125,28 @@ export async function buildApp(env: Env, logger: Logger) {
       hasCallbackSecret: async (tenantId) => (await signingSecrets(tenantId)).length > 0,
       callbackUrlFault: (url) => callbackUrlFault(url, mayReach),
     },
-    onFlush: (messages) => {
-      metrics.messagesAccepted.inc(messages)
-      metrics.acceptFlush.observe(messages)
+    onFlush: (messages, seconds) => {
+      counts.accepted(messages)
+      metrics.acceptFlush.observe(messages.length)
+      metrics.acceptFlushSeconds.observe(seconds)
+      admission.onAccepted(messages)
     },
     onEnqueueError: (error, messages) => {
       metrics.enqueueFailures.inc(messages)
       logger.warn({ err: error, messages }, 'jobs could not be added; the reconciler will')
     },
   })
-  registerQueueMetrics({
-    registry: metrics.registry,
-    redis,
-    queues,
-    channelTypes: registry.keys(),
-    pool,
-    onError: warn('a queue could not be read for the metrics'),
-  })
-  const settings = createSettingsSource(pool, env, changes)
+  const acceptor = tracing ? traceAcceptor(untraced, tracing) : untraced
+  const pools = { main: pool, commit: commitPool, ...(replica === pool ? {} : { replica }) }
+  exposeSharedState(metrics, { redis, queues, channelTypes: registry.keys(), pools, warn })
+  const admission = buildAdmission({ pool, redis, queues, registry, settings, acceptor, metrics, warn })
   followLogLevel(logger, settings, changes)
   const configStore = createChannelConfigStore({ pool, registry, cipher })
   const templateStore = createTemplateStore({ pool, registry })
-  const providers = createProviderFetch({ timeoutMs: env.sendTimeoutMs })
+  const providers = createProviderFetch({
+    timeoutMs: env.sendTimeoutMs,
+    ...(tracing ? { around: traceProviderCalls(tracing) } : {}),
+  })
   const feed = createInboxFeed(pool, warn('new inbox messages cannot be seen just now'))
   const streams = createOpenStreams((count) => metrics.inboxStreams.set(count))
   const stopHearing = hearOfDeliveries(env, feed.wake, warn('redis'))
@@ -136,7 +154,7 @@ export async function buildApp(env: Env, logger: Logger) {
   const configs = createCandidateSource(pool, changes)
   const limiter = createRateLimiter({
     redis,
-    keyPrefix: `${env.queuePrefix}:rate`,
+    keyPrefix: rateLimitKeyPrefix(env),
     maxCallMs: env.sendTimeoutMs,
     onSettleError: warn('rate limit'),
   })
@@ -147,7 +165,7 @@ export async function buildApp(env: Env, logger: Logger) {
     changes,
     cipher,
     queues,
-    metrics,
+    counts,
     fetch: providers.fetch,
     withdraw: createTaskWithdrawal({ configs, limiter, queues, onError: warn('a cancelled task keeps its place') }),
     stopping: stopping.signal,
@@ -162,22 +180,22 @@ export async function buildApp(env: Env, logger: Logger) {
     handlerTimeout: HANDLER_LIMIT_MS,
     // What still comes in on an open connection while the process stops is answered like everything before it.
     return503OnClosing: false,
-    genReqId: (request) => {
-      const given = request.headers['x-request-id']
-      return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID()
-    },
+    genReqId: requestIdOf,
     trustProxy: TRUSTED_PROXIES,
     bodyLimit: BODY_LIMIT,
   })
   app.addHook('onSend', async (request, reply) => void reply.header('x-request-id', request.id))
   app.removeContentTypeParser('text/plain')
-  await app.register(drainPlugin)
+  await app.register(drainPlugin, { availability })
+  await app.register(requestMetricsPlugin, { registry: metrics.registry })
   await app.register(errorsPlugin)
   await app.register(validationPlugin)
   await app.register(securityHeadersPlugin)
   const clientRoles = createClientSource(pool, changes)
   await app.register(authPlugin, { env, clientRoles })
   await app.register(rateLimitPlugin, { settings })
+  await app.register(admissionPlugin, admission.options)
+  if (tracing) await app.register(traceRequestsPlugin, { tracing })
   await app.register(openapiPlugin, { registry })
   await app.register(messageRoutes, { acceptor, pool, replica })
   await app.register(messageOperationRoutes, { operations })
@@ -199,7 +217,7 @@ export async function buildApp(env: Env, logger: Logger) {
   })
   await app.register(templateRoutes, { store: templateStore })
   await app.register(templatePreviewRoutes, { store: templateStore, registry })
-  await app.register(systemConfigRoutes, { store: createSettingsStore({ pool, env }) })
+  await app.register(systemConfigRoutes, { store: createSettingsStore({ pool, env, nacos }) })
   await app.register(callbackSecretRoutes, { store: createCallbackSecretStore({ pool, cipher }) })
   await app.register(auditLogRoutes, { pool })
   const clients = createClientStore(pool)
@@ -208,9 +226,15 @@ export async function buildApp(env: Env, logger: Logger) {
   const { opsUser, opsPassword } = env
   if (opsUser && opsPassword)
     await app.register(bullBoardPlugin, { queues, registry, user: opsUser, password: opsPassword })
-  const ready = async () => void (await Promise.all([pool.query('SELECT 1'), redis.ping()]))
+  const ready = async () => {
+    availability.check()
+    await Promise.all([pool.query('SELECT 1'), redis.ping()])
+  }
   await app.register(operationRoutes, { metrics, metricsToken: env.metricsToken, ready })
-  const rpc = await buildRpcServer({ env, logger, acceptor, clientRoles, clients, settings, ready })
+  const rpc = await buildRpcServer({
+    ...{ env, logger, acceptor, clientRoles, clients, settings },
+    ...{ admission: admission.options, ready, availability, tracing },
+  })
   app.addHook('preClose', async () => {
     stopping.abort()
     streams.close()
@@ -218,15 +242,17 @@ export async function buildApp(env: Env, logger: Logger) {
   })
   app.addHook('onClose', async () => {
     stopHearing()
+    counts.stop()
     feed.close()
     await acceptor.close()
+    await admission.close()
     await changes.close()
     await Promise.all([
       queues.close(),
       providers.close(),
-      pool.end(),
-      commitPool.end(),
-      replica === pool ? undefined : replica.end(),
+      endPool(pool),
+      endPool(commitPool),
+      replica === pool ? undefined : endPool(replica),
     ])
     redis.disconnect()
   })

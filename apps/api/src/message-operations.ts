@@ -28,7 +28,7 @@ import { countRetried, type RetryPlan } from '@message-center/core/messages/retr
 import type { Queues } from '@message-center/core/queues/queues.ts'
 import { wakeReconciler } from '@message-center/core/queues/wake-reconciler.ts'
 import type { Cipher } from '@message-center/core/secrets/cipher.ts'
-import type { Metrics } from '@message-center/core/telemetry/metrics.ts'
+import type { MessageCounts } from '@message-center/core/telemetry/message-counts.ts'
 import type { Connection, Pool } from 'mysql2/promise'
 import type { WithdrawnTask } from './withdraw-tasks.ts'
 
@@ -45,7 +45,7 @@ export interface MessageOperationDependencies {
   changes: Pick<ConfigChanges, 'caughtUp'>
   cipher: Cipher
   queues: Queues
-  metrics: Metrics
+  counts: MessageCounts
   fetch: Fetch
   withdraw(tasks: readonly WithdrawnTask[]): Promise<void>
   /** Aborted when the process stops. */
@@ -63,7 +63,7 @@ const RECALL_LIMIT_MS = 25_000
 
 /** What operators do to messages that are there already. */
 export function createMessageOperations(deps: MessageOperationDependencies) {
-  const { pool, registry, configs, changes, queues, metrics } = deps
+  const { pool, registry, configs, changes, queues, counts } = deps
   const wake = () => wakeReconciler(queues).catch(deps.onWakeError)
 
   /** @throws AppError NOT_FOUND */
@@ -112,8 +112,8 @@ export function createMessageOperations(deps: MessageOperationDependencies) {
       if (!cancellation) return notFound(messageId)
       const { tasks, finished, cancelled } = cancellation
       await deps.withdraw(tasks.map((task) => ({ ...task, tenantId, messageId })))
-      for (const { channelType } of tasks) metrics.tasksFinished.inc({ channel: channelType, outcome: 'cancelled' })
-      for (const { status } of finished) metrics.messagesFinished.inc({ status })
+      for (const { channelType } of tasks) counts.taskFinished({ tenantId, channelType }, 'CANCELLED')
+      for (const { status } of finished) counts.finished(tenantId, status)
       const callbacks = finished.flatMap(({ callback }) => callback ?? [])
       if (callbacks.length > 0) await addCallbackJobs(queues, callbacks).catch(deps.onWakeError)
       return { cancelled }

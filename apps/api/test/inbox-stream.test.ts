@@ -3,7 +3,7 @@ import type { NewClient } from '@message-center/core/contracts/clients.ts'
 import { createInboxWriter, type InboxWriter, removeDelivery } from '@message-center/core/inbox/deliveries.ts'
 import { EVERYONE } from '@message-center/core/inbox/readers.ts'
 import { createAnnouncer } from '@message-center/core/inbox/wake-ups.ts'
-import { createFailFastRedis, type RedisConnection } from '@message-center/core/queues/redis.ts'
+import { createFailFastRedis, type RedisConnection, redisServers } from '@message-center/core/queues/redis.ts'
 import { readEnv } from '@message-center/core/settings/env.ts'
 import { signToken } from '@message-center/devkit/demo/token.ts'
 import { createApiCaller } from '@message-center/devkit/testing/api-caller.ts'
@@ -186,7 +186,8 @@ test('a ticket opens the stream of its user and tenant, any number of times; not
 test('a ticket lives 60 seconds and no longer, is kept by its hash, and dies with its token', async () => {
   const { JWT_SECRET = '', QUEUE_PREFIX } = api.environment.variables
   const ticket = await ticketFor(token('28', 'u1'), {})
-  const keys = await redis.keys(`${QUEUE_PREFIX}:inbox-ticket:*`)
+  const found = redisServers(redis).map((server) => server.keys(`${QUEUE_PREFIX}:inbox-ticket:*`))
+  const keys = (await Promise.all(found)).flat()
   const lives = await Promise.all(keys.map((key) => redis.pttl(key)))
   expect(lives.length).toBeGreaterThan(0)
   for (const life of lives) expect([life > 0, life <= 60_000]).toEqual([true, true])

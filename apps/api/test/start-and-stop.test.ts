@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createClient } from '@connectrpc/connect'
+import { createGrpcTransport } from '@connectrpc/connect-node'
 import { type MysqlServer, startMysql } from '@message-center/devkit/services/mysql.ts'
 import { freePort } from '@message-center/devkit/services/ports.ts'
 import { type RedisServer, startRedis } from '@message-center/devkit/services/redis.ts'
@@ -11,6 +13,7 @@ import { startTestSystem, type TestSystem } from '@message-center/devkit/testing
 import { until } from '@message-center/devkit/testing/until.ts'
 import type { RowDataPacket } from 'mysql2'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Health } from '../src/rpc/generated/grpc/health/v1/health_pb.js'
 
 let folder: string
 let mysql: MysqlServer
@@ -81,6 +84,29 @@ test('SIGTERM under load: whatever was answered 202 is in the database, no reque
   )
   const stored = new Set(rows.map((row) => row.message_id))
   expect(accepted.filter((id) => !stored.has(id))).toEqual([])
+})
+
+test('after SIGTERM readiness is gone at once and calls are answered for the grace; a second SIGTERM changes nothing, SIGINT ends it', async () => {
+  const rpcPort = await freePort()
+  const api = await system.startApi({ SHUTDOWN_GRACE_MS: '60000', LOG_LEVEL: 'info', RPC_PORT: String(rpcPort) })
+  const health = createClient(Health, createGrpcTransport({ baseUrl: `http://127.0.0.1:${rpcPort}` }))
+  expect((await health.check({})).status).toBe(1)
+  process.kill(api.pid, 'SIGTERM')
+  await until('readiness to be gone', async () => (await fetch(`${api.url}/health/ready`)).status === 503)
+  process.kill(api.pid, 'SIGTERM')
+  await until('the second signal to be logged', () => readFileSync(api.log ?? '', 'utf8').includes('stopping already'))
+  const { body } = await createApiCaller(api.url, system.token())('GET', '/health/ready')
+  expect(body).toMatchObject({ errorCode: 'UNAVAILABLE', errorMessage: 'this process stops' })
+  const answer = await fetch(`${api.url}/api/messages`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${system.token()}`, 'content-type': 'application/json' },
+    body: '{"businessType":"ORDER","businessData":{}}',
+  })
+  expect([answer.status, answer.headers.get('connection')]).toEqual([202, 'close'])
+  expect((await fetch(`${api.url}/health/live`)).status).toBe(200)
+  expect((await health.check({})).status).toBe(2)
+  process.kill(api.pid, 'SIGINT')
+  expect(await api.exited).toEqual({ code: 1, signal: null })
 })
 
 /** Sends messages and batches in turn until the API takes no connection any more; other answers than 202 are failures. */

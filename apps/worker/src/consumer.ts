@@ -29,6 +29,8 @@ export interface Consumer {
 const LOCK_MS = 20_000
 /** A job whose worker died is delivered again; one that keeps killing its worker is set aside as failed. */
 const MAX_STALLED = 3
+/** From an error that Redis answered to the next question. */
+const AFTER_ERROR_MS = 1_000
 const CLOSE_POLL_MS = 100
 /** For telling Redis of the last jobs, once they have ended. */
 const CLOSE_GRACE_MS = 3_000
@@ -56,7 +58,7 @@ export function startConsumer<Data>(
         moves += 1
       }
     }
-    const worker = new Worker<Data>(queue, counted, {
+    const worker = new PatientWorker<Data>(queue, counted, {
       connection,
       prefix: queuePrefix(env, queue),
       concurrency,
@@ -89,6 +91,21 @@ export function startConsumer<Data>(
     async close() {
       await Promise.all([...running].map(end))
     },
+  }
+}
+
+/**
+ * BullMQ waits after a lost connection, but asks again at once after an error that Redis answered (its disk is full, it has
+ * become a replica, it is out of memory): thousands of times a second, and each time it is logged.
+ */
+class PatientWorker<Data> extends Worker<Data> {
+  protected override async moveToActive(token: string, name?: string): Promise<Job<Data>> {
+    try {
+      return await super.moveToActive(token, name)
+    } catch (error) {
+      await delay(AFTER_ERROR_MS)
+      throw error
+    }
   }
 }
 

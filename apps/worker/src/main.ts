@@ -1,33 +1,42 @@
+import { stopOnSignal } from '@message-center/core/process/stop-on-signal.ts'
 import { readEnv } from '@message-center/core/settings/env.ts'
-import { createLogger } from '@message-center/core/telemetry/logger.ts'
-import closeWithGrace from 'close-with-grace'
+import { openLogger } from '@message-center/core/telemetry/open-logger.ts'
+import { startTracing } from '@message-center/core/telemetry/start-tracing.ts'
 import { buildHealthServer } from './health-server.ts'
-import { startWorker } from './worker.ts'
+import { watchLoop } from './loop-watch.ts'
+import { type RunningWorker, startWorker } from './worker.ts'
 
+const NAME = 'message-center-worker'
 const SHUTDOWN_LIMIT_MS = 9_500
+/** As long as the lock of a job: by then others may have taken what this process has in hand. */
+const STANDSTILL_LOOKS = 20
 
-const stopping = new AbortController()
+let stopping: AbortSignal | undefined
 
 async function start(): Promise<void> {
   const env = readEnv()
-  const logger = createLogger('message-center-worker', env.logLevel)
-  // Nothing is in hand as long as the worker waits for the database.
-  let endWork = async (): Promise<void> => undefined
-  closeWithGrace({ delay: SHUTDOWN_LIMIT_MS, logger }, async ({ err, signal }) => {
-    if (err) logger.fatal({ err }, 'uncaught')
-    logger.info({ signal }, 'worker stops')
-    stopping.abort()
-    await endWork()
-    logger.info('worker stopped')
+  const logger = await openLogger(NAME, env)
+  const tracing = await startTracing(env.tracing, {
+    serviceName: NAME,
+    onError: (text) => logger.warn(`traces: ${text}`),
   })
-  const worker = await startWorker(env, logger, stopping.signal)
-  const { metrics, ready, fault } = worker
-  const health = buildHealthServer({ metrics, metricsToken: env.metricsToken, ready, fault })
-  endWork = async () => {
-    await worker.stop()
+  let worker: RunningWorker | undefined
+  const health = buildHealthServer({
+    metricsToken: env.metricsToken,
+    worker: () => worker,
+    stopping: () => stopping?.aborted === true,
+  })
+  stopping = stopOnSignal({ name: 'worker', limitMs: SHUTDOWN_LIMIT_MS, logger }, async ({ crashed }) => {
+    await worker?.stop({ crashed })
+    await tracing?.close()
     await health.close()
-  }
-  await health.listen({ host: env.host, port: env.workerMetricsPort })
+  })
+  worker = await startWorker(env, logger, stopping, {
+    tracing,
+    // Whatever is wrong with the environment has been told by now.
+    onWaiting: () => health.listen({ host: env.host, port: env.workerMetricsPort }),
+  })
+  watchLoop(STANDSTILL_LOOKS, NAME)
   logger.info({ port: env.workerMetricsPort }, 'worker started')
 }
 
@@ -35,7 +44,7 @@ try {
   await start()
 } catch (error) {
   // Told to stop while it waited: the closing above ends the process.
-  if (!stopping.signal.aborted) {
+  if (!stopping?.aborted) {
     process.stderr.write(`worker: ${error instanceof Error ? error.message : error}\n`)
     process.exit(1)
   }

@@ -6,8 +6,8 @@ import { createQueues, type Queues } from '@message-center/core/queues/queues.ts
 import { createFailFastRedis, type RedisConnection } from '@message-center/core/queues/redis.ts'
 import { type Env, readEnv } from '@message-center/core/settings/env.ts'
 import { createLogger } from '@message-center/core/telemetry/logger.ts'
-import { createMetrics, type Metrics } from '@message-center/core/telemetry/metrics.ts'
-import { createUpkeepMetrics } from '@message-center/core/telemetry/upkeep-metrics.ts'
+import { UPKEEP_METRICS } from '@message-center/core/telemetry/metric-definitions.ts'
+import { createMetrics, type Metrics, registerMetrics } from '@message-center/core/telemetry/metrics.ts'
 import { type RedisServer, startRedis } from '@message-center/devkit/services/redis.ts'
 import { until } from '@message-center/devkit/testing/until.ts'
 import { Redis } from 'ioredis'
@@ -74,15 +74,14 @@ function watch(consumers: readonly Consumer[] = factory.consumers) {
     consumers,
     queues: queues.all(),
     redis,
-    metrics: createUpkeepMetrics(metrics.registry),
+    metrics: registerMetrics(metrics.registry, UPKEEP_METRICS),
     logger,
     lookEveryMs: LOOK_EVERY_MS,
   })
   const health = buildHealthServer({
-    metrics,
     metricsToken: undefined,
-    ready: async () => undefined,
-    fault: watchdog.fault,
+    worker: () => ({ metrics, ready: async () => undefined, fault: watchdog.fault }),
+    stopping: () => false,
   })
   closings.push(watchdog.stop, () => health.close())
   return {

@@ -1,7 +1,7 @@
 import { readQueue } from '@message-center/core/queues/read-queue.ts'
 import type { RedisConnection } from '@message-center/core/queues/redis.ts'
 import type { Logger } from '@message-center/core/telemetry/logger.ts'
-import type { UpkeepMetrics } from '@message-center/core/telemetry/upkeep-metrics.ts'
+import type { UpkeepMetrics } from '@message-center/core/telemetry/metrics.ts'
 import type { Queue } from 'bullmq'
 import type { Consumer } from './consumer.ts'
 

@@ -3,18 +3,23 @@ import { createCallbackClient } from '@message-center/core/callbacks/callback-cl
 import { createSigningSecrets } from '@message-center/core/callbacks/signing-secrets.ts'
 import { createProviderFetch } from '@message-center/core/channels/http.ts'
 import { loadChannels } from '@message-center/core/channels/load-channels.ts'
+import { traceProviderCalls } from '@message-center/core/channels/trace-calls.ts'
 import { circuitKey, createCircuitStore } from '@message-center/core/circuits/circuit-store.ts'
 import { createCircuits } from '@message-center/core/circuits/circuits.ts'
 import { createCandidateSource } from '@message-center/core/configs/candidates.ts'
 import { followLogLevel } from '@message-center/core/configs/follow-log-level.ts'
+import { followNacos } from '@message-center/core/configs/follow-nacos.ts'
 import { createSettingsSource } from '@message-center/core/configs/settings-source.ts'
 import { createTemplateSource } from '@message-center/core/configs/template-source.ts'
 import { watchChanges } from '@message-center/core/configs/watch-changes.ts'
 import { awaitDatabase } from '@message-center/core/database/await-database.ts'
-import { connectDatabase, createDatabasePool } from '@message-center/core/database/pool.ts'
-import type { FinishedMessage } from '@message-center/core/messages/message-status.ts'
+import { connectDatabase, createDatabasePool, endPool } from '@message-center/core/database/pool.ts'
+import { awaitsPipeline, loadMessages } from '@message-center/core/messages/load-messages.ts'
+import type { DerivedStatus, FinishedMessage } from '@message-center/core/messages/message-status.ts'
+import { openNacosSettings } from '@message-center/core/nacos/open-nacos.ts'
 import type { MessageHandler } from '@message-center/core/pipeline/message-handler.ts'
 import { warnOfUnfitRedis } from '@message-center/core/queues/check-redis.ts'
+import { createLossMarkers } from '@message-center/core/queues/loss-markers.ts'
 import {
   CALLBACK_QUEUE,
   channelQueue,
@@ -27,45 +32,74 @@ import { createFailFastRedis } from '@message-center/core/queues/redis.ts'
 import { createConfigLimits } from '@message-center/core/quota/config-limits.ts'
 import { exposeQuotas } from '@message-center/core/quota/quota-gauges.ts'
 import { createQuotaMonth } from '@message-center/core/quota/quota-month.ts'
-import { createRateLimiter } from '@message-center/core/rate-limit/rate-limiter.ts'
+import { createRateLimiter, rateLimitKeyPrefix } from '@message-center/core/rate-limit/rate-limiter.ts'
 import { sentBefore } from '@message-center/core/rate-limit/sent-before.ts'
 import { createCipher } from '@message-center/core/secrets/cipher.ts'
-import { type Env, EnvError } from '@message-center/core/settings/env.ts'
+import type { Env } from '@message-center/core/settings/env.ts'
 import { importExtension } from '@message-center/core/settings/import-extension.ts'
 import type { Logger } from '@message-center/core/telemetry/logger.ts'
-import { createMetrics } from '@message-center/core/telemetry/metrics.ts'
-import { registerQueueMetrics } from '@message-center/core/telemetry/queue-metrics.ts'
-import { createUpkeepMetrics } from '@message-center/core/telemetry/upkeep-metrics.ts'
+import { createMessageCounts } from '@message-center/core/telemetry/message-counts.ts'
+import { UPKEEP_METRICS } from '@message-center/core/telemetry/metric-definitions.ts'
+import { createMetrics, registerMetrics } from '@message-center/core/telemetry/metrics.ts'
+import { exposeSharedState } from '@message-center/core/telemetry/shared-state.ts'
+import type { Tracing } from '@message-center/core/telemetry/tracing.ts'
 import { createWorkerFactory } from './bull-worker.ts'
 import { createCallbackEnqueuer } from './callbacks/callback-enqueuer.ts'
 import { createCallbackSlots } from './callbacks/callback-slots.ts'
 import { startCallbackWorker } from './callbacks/callback-worker.ts'
 import { createCallbackWriter } from './callbacks/callback-writer.ts'
+import { WorkerStops } from './delivery/attempt.ts'
 import { startChannelWorker } from './delivery/channel-worker.ts'
 import { createResultChecks, startResultWorker } from './delivery/check-result.ts'
+import { deliver } from './delivery/deliver.ts'
 import { createTaskWriter } from './delivery/task-writer.ts'
+import type { Verdict } from './delivery/verdict.ts'
 import { createJobWaker } from './delivery/wake-jobs.ts'
+import { logFieldsOf } from './message-log.ts'
 import { checkHandler, orderHandlers } from './pipeline/compose.ts'
+import type { PipelineContext } from './pipeline/context.ts'
 import { createDispatcher } from './pipeline/dispatcher.ts'
 import { builtInHandlers } from './pipeline/handlers/index.ts'
 import { startPipelineWorker } from './pipeline/pipeline-worker.ts'
 import { createMessageRunner } from './pipeline/run-message.ts'
+import type { Work } from './quarantine/protocol.ts'
+import { createQuarantine } from './quarantine/quarantine.ts'
 import { reconcile } from './scheduled/reconcile.ts'
 import { startScheduler } from './scheduled/scheduler.ts'
 import { scheduledTasks } from './scheduled/tasks.ts'
+import { createDeliveryTraces } from './tracing/trace-delivery.ts'
+import { createStepTracer, traceRuns } from './tracing/trace-pipeline.ts'
+import { wantedQueues } from './wanted-queues.ts'
 import { startWatchdog } from './watchdog.ts'
 
 /** Connections besides the ones in use by batches that happen at once: claim, record, finish, dispatch, load, reconcile. */
 const DATABASE_CONNECTIONS = 12
+/** The log line of each message that has become final. */
+const FINISHED = 'message finished'
 /** Sends get this long to end by themselves at shutdown; then they are aborted, and their outcome is recorded. */
 const SHUTDOWN_GRACE_MS = 6_000
+
+export type RunningWorker = Awaited<ReturnType<typeof startWorker>>
+
+export interface WorkerOptions {
+  /** Set in a quarantine process: it consumes nothing and does what it is given. Its claims begin with this. */
+  holder?: string
+  /** Called once the environment has been found right: what is left may take as long as others need to come up. */
+  onWaiting?(): Promise<unknown>
+  tracing?: Tracing | undefined
+}
 
 /**
  * Builds and starts a worker: the consumers of the queues that WORKER_QUEUES names (default: all).
  * @param signal ends the waiting for the database
  * @throws EnvError or the reason why an extension does not load
  */
-export async function startWorker(env: Env, logger: Logger, signal: AbortSignal) {
+export async function startWorker(
+  env: Env,
+  logger: Logger,
+  signal: AbortSignal,
+  { holder, onWaiting, tracing }: WorkerOptions = {},
+) {
   const pool = createDatabasePool(env, DATABASE_CONNECTIONS)
   const redis = createFailFastRedis(env)
   const warn = (what: string) => (error: unknown) => logger.warn({ err: error }, what)
@@ -80,30 +114,26 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
     onWakeUpError: warn('open inbox streams were not woken; they look by themselves'),
   })
   const channelTypes = [...registry.keys()]
-  const wanted = wantedQueues(env, channelTypes)
+  const wanted = holder ? new Set<string>() : wantedQueues(env, channelTypes)
   const extensions = await loadHandlers(env)
-  // Whatever is wrong with the environment has been told by now; the rest may take as long as others need to come up.
+  await onWaiting?.()
   await awaitDatabase(pool, logger, signal)
   const metrics = createMetrics()
   // As in the pipeline: what is not loaded here comes last.
   const channelOrder = (type: string) => (registry.has(type) ? channelTypes.indexOf(type) : channelTypes.length)
   const queues = createQueues(env, redis, warn('queue'))
-  registerQueueMetrics({
-    registry: metrics.registry,
-    redis,
-    queues,
-    channelTypes,
-    pool,
-    onError: warn('a queue could not be read for the metrics'),
-  })
-  const changes = watchChanges(pool, warn('changes of configs cannot be seen'))
+  exposeSharedState(metrics, { redis, queues, channelTypes, pools: { main: pool }, warn })
+  const nacos = openNacosSettings(env, logger)
+  const stored = watchChanges(pool, warn('changes of configs cannot be seen'))
+  const changes = nacos ? followNacos(stored, nacos) : stored
   const configs = createCandidateSource(pool, changes)
-  const settings = createSettingsSource(pool, env, changes)
+  const settings = createSettingsSource(pool, env, changes, nacos)
   followLogLevel(logger, settings, changes)
+  const counts = createMessageCounts(metrics, { pool, settings, onError: warn('the busiest tenants cannot be read') })
   const templates = createTemplateSource(pool, changes)
   const limiter = createRateLimiter({
     redis,
-    keyPrefix: `${env.queuePrefix}:rate`,
+    keyPrefix: rateLimitKeyPrefix(env),
     maxCallMs: env.sendTimeoutMs,
     sentBefore: (limit) => sentBefore(pool, limit),
     onSettleError: warn('rate limit'),
@@ -124,13 +154,38 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
   }
   const callbackJobs = createCallbackEnqueuer({ queues, onEnqueueError })
   const onFinished = (messages: FinishedMessage[]) => {
-    for (const { status, callback } of messages) {
-      metrics.messagesFinished.inc({ status })
+    for (const { status, callback, ...message } of messages) {
+      counts.finished(message.tenantId, status)
+      logger.info({ ...logFieldsOf(message), status }, FINISHED)
       if (callback) callbackJobs.add(callback)
     }
   }
-  const writer = createTaskWriter({ pool, channelOrder, onFinished, onError: (error, what) => warn(what)(error) })
-  const dispatch = createDispatcher({ pool, queues, settings, onEnqueueError, onCallbackDue: callbackJobs.add })
+  const onBatch = (batch: string, items: number) => metrics.writeBatch.observe({ batch }, items)
+  const writer = createTaskWriter({
+    pool,
+    channelOrder,
+    onFinished,
+    onError: (error, what) => warn(what)(error),
+    onBatch,
+  })
+  const dispatch = createDispatcher({
+    pool,
+    queues,
+    settings,
+    onEnqueueError,
+    onCallbackDue: callbackJobs.add,
+    onBatch: (messages) => onBatch('dispatch', messages),
+  })
+  const onStatus = ({ message, allChannels, failure }: PipelineContext, { status }: DerivedStatus) => {
+    if (status !== 'PROCESSING') {
+      counts.finished(message.tenantId, status)
+      logger.info({ ...logFieldsOf(message), status }, FINISHED)
+    }
+    for (const channel of allChannels) {
+      const { code } = failure ?? channel.failure ?? {}
+      if (code) counts.taskFinished({ tenantId: message.tenantId, channelType: channel.channelType }, code)
+    }
+  }
   const handlers = orderHandlers([
     ...builtInHandlers({
       registry,
@@ -141,15 +196,29 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
       limitOf,
       circuits,
       now: () => new Date(),
+      metrics,
       dispatch,
-      onStatus: (_context, { status }) => {
-        if (status !== 'PROCESSING') metrics.messagesFinished.inc({ status })
-      },
+      onStatus,
     }),
     ...extensions,
   ])
-  const run = createMessageRunner({ handlers, changes, configs, channelOrder: channelTypes, metrics, logger, dispatch })
-  const providers = createProviderFetch({ timeoutMs: env.sendTimeoutMs })
+  const traces = tracing && createDeliveryTraces(tracing)
+  const untraced = createMessageRunner({
+    handlers,
+    changes,
+    configs,
+    channelOrder: channelTypes,
+    metrics,
+    logger,
+    traceStep: tracing && createStepTracer(tracing),
+    dispatch,
+    onStatus,
+  })
+  const runner = tracing ? { ...untraced, run: traceRuns(untraced.run, tracing) } : untraced
+  const providers = createProviderFetch({
+    timeoutMs: env.sendTimeoutMs,
+    ...(tracing ? { around: traceProviderCalls(tracing) } : {}),
+  })
   const callbackClient = createCallbackClient({
     timeoutMs: env.sendTimeoutMs,
     mayReach: createAddressRules(env.callbackAllowCidrs),
@@ -159,30 +228,36 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
   const factory = createWorkerFactory(env, logger)
   const { createWorker } = factory
 
-  if (wanted.has(PIPELINE_QUEUE)) startPipelineWorker(env.pipelineConcurrency, createWorker, { pool, run })
+  const quarantine = createQuarantine({ pool, metrics, logger })
+  if (wanted.has(PIPELINE_QUEUE))
+    startPipelineWorker(env.pipelineConcurrency, createWorker, { pool, runner, quarantine })
   const wake = createJobWaker(queues, warn('a job cannot be brought forward'))
   const checkResultLater = createResultChecks(queues.results, warn('a result cannot be asked for'))
+  const delivery = {
+    pool,
+    registry,
+    changes,
+    configs,
+    settings,
+    cipher,
+    limiter,
+    limitOf,
+    circuits,
+    writer,
+    metrics,
+    counts,
+    logger,
+    fetch: providers.fetch,
+    sendTimeoutMs: env.sendTimeoutMs,
+    underWay,
+    traces,
+    wake,
+    checkResultLater,
+    holder: holder ?? null,
+    now: () => Date.now(),
+  }
   for (const channelType of channelTypes.filter((type) => wanted.has(channelQueue(type)))) {
-    startChannelWorker(channelType, env.channelConcurrency, createWorker, {
-      pool,
-      registry,
-      changes,
-      configs,
-      settings,
-      cipher,
-      limiter,
-      limitOf,
-      circuits,
-      writer,
-      metrics,
-      logger,
-      fetch: providers.fetch,
-      sendTimeoutMs: env.sendTimeoutMs,
-      underWay,
-      wake,
-      checkResultLater,
-      now: () => Date.now(),
-    })
+    startChannelWorker(channelType, env.channelConcurrency, createWorker, { ...delivery, quarantine })
   }
   if (wanted.has(RESULT_QUEUE)) {
     const { fetch } = providers
@@ -195,6 +270,7 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
       fetch,
       sendTimeoutMs,
       underWay,
+      traces,
       logger,
       metrics,
     })
@@ -210,22 +286,28 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
       logger,
       sendTimeoutMs: env.sendTimeoutMs,
       underWay,
+      traces,
       now: () => Date.now(),
     })
   }
-  const upkeepMetrics = createUpkeepMetrics(metrics.registry)
+  function abortSends(): void {
+    for (const controller of underWay) controller.abort(new WorkerStops())
+    quarantine.abort()
+  }
+
+  const upkeepMetrics = registerMetrics(metrics.registry, UPKEEP_METRICS)
   const recovery = { pool, redis, queues, configs, settings, metrics, channelOrder, onFinished }
   const partitions = { pool, connect: () => connectDatabase(env), settings, metrics: upkeepMetrics, logger }
   const lines = { pool, limiter, writer, wake }
+  const tokens = { pool, registry, cipher, fetch: providers.fetch, metrics: upkeepMetrics, logger }
   const scheduler = wanted.has(SCHEDULED_QUEUE)
     ? startScheduler({
-        tasks: scheduledTasks({ reconcile: recovery, partitions, lines, metrics: upkeepMetrics }),
+        tasks: scheduledTasks({ reconcile: recovery, partitions, lines, tokens, metrics: upkeepMetrics }),
         rebuild: () => reconcile(recovery, { everything: true }),
         settings,
         changes,
         queue: queues.scheduled,
-        redis,
-        markerKey: `${env.queuePrefix}:marker`,
+        markers: createLossMarkers(env, redis, () => queues.all().map(({ name }) => name)),
         createWorker,
         metrics: upkeepMetrics,
         logger,
@@ -241,19 +323,36 @@ export async function startWorker(env: Env, logger: Logger, signal: AbortSignal)
     async ready() {
       await Promise.all([pool.query('SELECT 1'), redis.ping()])
     },
-    /** Takes no more work, ends what is in hand and closes every connection. */
-    async stop() {
-      const abort = setTimeout(() => {
-        for (const controller of underWay) controller.abort()
-      }, SHUTDOWN_GRACE_MS)
+    /** Does what a quarantine process is given. @throws on a fault of the system */
+    async run(work: Work): Promise<Verdict | null> {
+      if (work.kind === 'deliver') {
+        const verdict = await deliver(work.job, delivery)
+        if (verdict.queue === 'quarantine') throw new Error('there is no second quarantine')
+        return verdict
+      }
+      const [message] = await loadMessages(pool, [work.message])
+      if (message && awaitsPipeline(message)) await runner.run(message)
+      return null
+    },
+    /** Breaks off the sends under way: whether they arrived is not known. */
+    abortSends,
+    /**
+     * Takes no more work, ends what is in hand and closes every connection.
+     * @param crashed an error that nobody caught is the reason: a send that does not end by itself may be where it came from. It
+     * is not given back then, but left to those who look into that
+     */
+    async stop({ crashed = false } = {}) {
+      const abort = crashed ? undefined : setTimeout(abortSends, SHUTDOWN_GRACE_MS)
       watchdog.stop()
       await scheduler?.stop()
       circuits.stop()
+      counts.stop()
       await factory.close()
       clearTimeout(abort)
+      await quarantine.stop()
       await Promise.all([writer.drain(), callbackWriter.drain()])
       await Promise.all([limiter.drain(), callbackJobs.drain()])
-      await Promise.all([queues.close(), changes.close(), providers.close(), callbackClient.close(), pool.end()])
+      await Promise.all([queues.close(), changes.close(), providers.close(), callbackClient.close(), endPool(pool)])
       redis.disconnect()
     },
   }
@@ -266,14 +365,4 @@ async function loadHandlers(env: Env): Promise<MessageHandler[]> {
     loaded.push(await importExtension<MessageHandler>('MESSAGE_HANDLERS', specifier, checkHandler))
   }
   return loaded
-}
-
-/** WORKER_QUEUES takes queue names; a channel type stands for its queue. */
-function wantedQueues(env: Env, channelTypes: readonly string[]): Set<string> {
-  const all = [PIPELINE_QUEUE, SCHEDULED_QUEUE, RESULT_QUEUE, CALLBACK_QUEUE, ...channelTypes.map(channelQueue)]
-  if (env.workerQueues.length === 0) return new Set(all)
-  const wanted = env.workerQueues.map((name) => (channelTypes.includes(name) ? channelQueue(name) : name))
-  const unknown = wanted.find((name) => !all.includes(name))
-  if (unknown) throw new EnvError(`WORKER_QUEUES names '${unknown}'; there are ${all.join(', ')}`)
-  return new Set(wanted)
 }

@@ -134,6 +134,49 @@ test('a receiver that fails is tried again with the same webhook-id and body and
   verify(second, secret)
 })
 
+test('a message that an operator cancels is told as FAILED, waiting for its sendAt or between two tries', async () => {
+  const { call, secret } = await newTenant('808')
+  await system.sandbox.client.addFault({ match: { token: 'ding-808' }, fault: { kind: 'http', status: 500 }, times: 1 })
+  const attributes = { callbackUrl: `${receiver.origin}/told` }
+  const sendAt = new Date(Date.now() + 3_600_000).toISOString()
+  await send(call, 'planned', '/told', { attributes: { ...attributes, sendAt } })
+  await send(call, 'retrying', '/told', { targetChannels: ['LOCAL', 'DINGTALK'] })
+  await until('the first try to have failed', async () => {
+    const { body } = await call<MessageDetail>('GET', '/api/messages/retrying')
+    return body.tasks.some(({ status }) => status === 'RETRY') && body.tasks.some(({ status }) => status === 'SUCCESS')
+  })
+  const statuses = { planned: 'FAILED', retrying: 'PARTIAL_SUCCESS' }
+  for (const [messageId, status] of Object.entries(statuses)) {
+    expect((await call('POST', `/api/messages/${messageId}/cancel`)).body).toEqual({ cancelled: 1 })
+    const callback = await told(messageId)
+    expect(verify(callback, secret)).toEqual(callback.event)
+    expect(callback.event.data).toMatchObject({ status, errorCode: 'CANCELLED' })
+    await stateOf(call, messageId, 'DELIVERED')
+    expect(receiver.of(messageId)).toHaveLength(1)
+  }
+})
+
+test('failed, tried again by an operator and then delivered: a second event, with a webhook-id of its own', async () => {
+  const { call, secret } = await newTenant('809')
+  const refusal = { kind: 'errcode' as const, errcode: 310000, errmsg: 'no' }
+  await system.sandbox.client.addFault({ match: { token: 'ding-809' }, fault: refusal, times: 2 })
+  await send(call, 'twice', '/told', { targetChannels: ['DINGTALK'] })
+  for (const [events, status] of [
+    [1, 'FAILED'],
+    [2, 'FAILED'],
+    [3, 'SUCCESS'],
+  ] as const) {
+    if (events > 1) expect((await call('POST', '/api/messages/twice/retry')).body).toEqual({ retried: 1 })
+    const callback = await until(`event ${events}`, () => receiver.of('twice')[events - 1])
+    expect(verify(callback, secret)).toEqual(callback.event)
+    expect(callback.event.data).toMatchObject({ status, tasks: [{ status: status === 'SUCCESS' ? status : 'FAILED' }] })
+    await stateOf(call, 'twice', 'DELIVERED')
+  }
+  const ids = receiver.of('twice').map(({ headers }) => String(headers['webhook-id']))
+  const [, row = ''] = /^mc_(\d+)_1$/.exec(ids[0] ?? '') ?? []
+  expect(ids).toEqual([`mc_${row}_1`, `mc_${row}_2`, `mc_${row}_3`])
+})
+
 test('a receiver that hangs does not hold up those of other tenants', async () => {
   const hanging = await newTenant('805')
   const other = await newTenant('806')

@@ -84,7 +84,7 @@ test('cut off from every process in the middle: all final, none lost, none sent 
 })
 
 describe('the schedulers, which live in Redis as well', () => {
-  const ALL_SCHEDULERS = ['advance-lines', 'clean-up', 'partitions', 'reconcile']
+  const ALL_SCHEDULERS = ['advance-lines', 'books', 'clean-up', 'partitions', 'reconcile', 'refresh-tokens']
   const schedulers = () =>
     withRedis(async (redis) =>
       (await redis.zrange(`${system.variables.QUEUE_PREFIX}:scheduled:repeat`, '0', '-1')).toSorted(),

@@ -86,7 +86,7 @@ test('SIGTERM in the middle: it ends what is in hand, exits 0 before it is kille
   expect(await inboxCount('502')).toBe(200)
 })
 
-test('SIGTERM while a provider hangs: the send is given up, its outcome recorded, and the exit is 0', async () => {
+test('SIGTERM while a provider hangs: the send is broken off in time, the task given back without using up a retry, the exit is 0', async () => {
   const tenantId = '503'
   const call = system.caller({ tenantId })
   await setUpAllChannels(call, 'HANG')
@@ -94,8 +94,20 @@ test('SIGTERM while a provider hangs: the send is given up, its outcome recorded
   await system.sandbox.client.addFault(fault)
   await sendMany(call, 'HANG', 'hanging', 1, { targetChannels: ['WECHAT_WORK'] })
   await until('the send to hang', async () => (await tasksOf(system.pool, tenantId))[0]?.status === 'SENDING')
-  expect(await system.workers.at(-1)?.stop('SIGTERM')).toEqual({ code: 0, signal: null })
+  const worker = system.workers.at(-1)
+  const stopped = worker?.stop('SIGTERM')
+  await until('it to stop', async () => !(await fetch(`${worker?.url}/health/ready`)).ok)
+  // Supervisors say it again, or to every process of a group.
+  process.kill(worker?.pid ?? 0, 'SIGTERM')
+  expect(await stopped).toEqual({ code: 0, signal: null })
   expect(await tasksOf(system.pool, tenantId)).toMatchObject([
-    { status: 'RETRY', retry_count: 1, error_code: 'CHANNEL_ERROR' },
+    { status: 'RETRY', retry_count: 0, error_code: 'CHANNEL_ERROR' },
+  ])
+  // Another worker takes it at once, not after the backoff of a minute.
+  await system.startWorker()
+  expect(await allFinal(system.pool, tenantId, 30_000)).toEqual({ SUCCESS: 1 })
+  expect(JSON.parse((await tasksOf(system.pool, tenantId))[0]?.attempts)).toMatchObject([
+    { outcome: 'unknown', providerCode: 'WORKER_STOPPED' },
+    { outcome: 'success' },
   ])
 })

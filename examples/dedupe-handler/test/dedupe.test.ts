@@ -81,6 +81,9 @@ const MESSAGE: PipelineMessage = {
   changeNumber: 0,
   revision: 0,
   rerunChannels: null,
+  traceparent: null,
+  interruptions: 0,
+  crashes: 0,
 }
 
 /** Runs a message with one channel through a handler, as the pipeline does behind `template-render`. */

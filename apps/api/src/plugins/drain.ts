@@ -1,20 +1,21 @@
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import type { Availability } from '../availability.ts'
 
 const EVERY_MS = 50
 /** A connection that has sent nothing so long after the order to stop was opened in advance, as browsers do. */
 const SILENCE_MS = 500
-/** Whoever is connected for so long after the order to stop is cut off: the process has 10 s in all. */
-const PATIENCE_MS = 8_000
+/** Whoever is connected for so long after the closing has begun is cut off: the process has 10 s in all. */
+const PATIENCE_MS = 6_000
 
 /**
- * Lets a stopping API end: what is in hand is answered, with `Connection: close`, and connections that fall idle are
- * closed. The HTTP server by itself would wait for keep-alive to run out.
+ * Lets a stopping API end without a failed call. As soon as it is leaving, every answer says `Connection: close`: a client that
+ * is busy moves to another connection, and so to another process, by itself. When it closes, what is in hand is answered, and
+ * connections that fall idle are closed; the HTTP server by itself would wait for keep-alive to run out.
  */
 export const drainPlugin = fp(
-  async (app: FastifyInstance) => {
-    let closing = false
+  async (app: FastifyInstance, { availability }: { availability: Availability }) => {
     // Node does not count them as idle before their first request.
     const silent = new Set<Socket>()
     app.server.on('connection', (socket) => {
@@ -23,10 +24,10 @@ export const drainPlugin = fp(
     })
     app.server.on('request', ({ socket }) => silent.delete(socket))
     app.addHook('onSend', async (_request, reply) => {
-      if (closing) reply.header('connection', 'close')
+      if (availability.leaving()) reply.header('connection', 'close')
     })
     app.addHook('preClose', async () => {
-      closing = true
+      availability.leave()
       const since = Date.now()
       const timer = setInterval(() => {
         const elapsed = Date.now() - since

@@ -17,7 +17,7 @@ import { findMessage, findTrace } from '@message-center/core/messages/queries.ts
 import type { FastifyRequest } from 'fastify'
 import type { Pool } from 'mysql2/promise'
 import { Type } from 'typebox'
-import { acceptBatch } from '../send-message.ts'
+import { acceptBatch, acceptMessage } from '../send-message.ts'
 import { answers } from './answers.ts'
 import { BATCH_EXAMPLES, MESSAGE_EXAMPLES, withExamples } from './examples.ts'
 import { readBatchBody, readMessageBody } from './message-body.ts'
@@ -50,17 +50,17 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ acceptor: Acceptor; pool
   app.post('/api/messages', {
     ...acceptedByTheService,
     bodyLimit: BODY_LIMIT,
-    config: { access: ['sender'] },
+    config: { access: ['sender'], sends: true },
     schema: {
       tags: ['messages'],
       summary: 'Send a message',
       description:
-        'Answered as soon as the message is durable; it is sent right after. The same messageId with the same content again is answered with 200 and sent once.',
+        'Answered as soon as the message is durable; it is sent right after. The same messageId with the same content again is answered with 200 and sent once. Under overload 429 (too much of this tenant waits) or 503 (of all), at once and with Retry-After: nothing was taken, send it again then.',
       body: withExamples(MessageInput, MESSAGE_EXAMPLES),
       response: answers({ 200: SendResult, 202: SendResult }, 400, 409, 413, 415, 429),
     },
     async handler(request, reply) {
-      const { outcome, messageId } = await acceptor.accept(request.body, request.caller)
+      const { outcome, messageId } = await acceptMessage(acceptor, request.body, request.caller, request.log)
       return reply.code(outcome === 'new' ? 202 : 200).send({ success: true, messageId })
     },
   })
@@ -68,11 +68,12 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ acceptor: Acceptor; pool
   app.post(BATCH_URL, {
     ...acceptedByTheService,
     bodyLimit: BATCH_BODY_LIMIT,
-    config: { access: ['sender'] },
+    config: { access: ['sender'], sends: true },
     schema: {
       tags: ['messages'],
       summary: 'Send up to 1000 messages',
-      description: 'Each message is taken or refused by itself; results come in the order of the messages.',
+      description:
+        'Each message is taken or refused by itself; results come in the order of the messages. Under overload the whole batch is refused as a single message is.',
       body: withExamples(Type.Array(MessageInput, { minItems: 1, maxItems: MAX_BATCH }), BATCH_EXAMPLES),
       response: answers({ 202: BatchSendResult }, 400, 413, 415, 429),
     },
@@ -100,7 +101,8 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ acceptor: Acceptor; pool
     schema: {
       tags: ['messages'],
       summary: 'How a message went, step by step and attempt by attempt',
-      description: 'The steps of the pipeline with times and outcomes, then each attempt of each channel.',
+      description:
+        'The steps of the pipeline with times and outcomes, then each attempt of each channel; and where to look on: the jobs on the queue board, the trace in the tracing system.',
       params: MessageParams,
       querystring: OneTenant,
       response: answers({ 200: MessageTrace }, 404),

@@ -27,15 +27,17 @@ export const operationRoutes: FastifyPluginAsyncTypebox<{
     config: { access: 'public' },
     schema: {
       tags: ['operations'],
-      summary: 'Do MySQL and Redis answer',
-      description: 'For a load balancer: send work here only while it says so.',
+      summary: 'May work be sent here',
+      description:
+        'For a load balancer: MySQL and Redis answer, and the process has not been told to stop. After SIGTERM it says 503 and still answers all calls for `SHUTDOWN_GRACE_MS`, so look more often than that.',
       security: [],
-      response: { 200: Health, 503: { ...ErrorBody, description: 'One of them does not' } },
+      response: { 200: Health, 503: { ...ErrorBody, description: 'Not now, and why' } },
     },
     async handler() {
       try {
         await ready()
       } catch (error) {
+        if (error instanceof AppError) throw error
         throw new AppError('UNAVAILABLE', 'MySQL or Redis does not answer', {}, { cause: error })
       }
       return { status: 'ok' }

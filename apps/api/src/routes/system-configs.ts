@@ -14,7 +14,7 @@ import { actingTenant, ownTenantOnly, TenantQuery } from './tenant.ts'
 const KeyParams = Type.Object({ key: Type.String({ minLength: 1, maxLength: 64, examples: ['retryMax'] }) })
 const OneTenant = Type.Object(TenantQuery, { additionalProperties: false })
 const PLATFORM_RULE =
-  'The keys that hold for the whole platform, and the defaults of all tenants (`?tenantId=0`), are set by the role `platform` only.'
+  'The keys that hold for the whole platform, the limits that guard it from a tenant (maxWaitingMessages, maxWaitingSeconds), and the defaults of all tenants (`?tenantId=0`), are set by the role `platform` only.'
 
 /** Dynamic settings; a change holds on every process without a restart. Tenant 0 is the platform itself. */
 export const systemConfigRoutes: FastifyPluginAsyncTypebox<{ store: SettingsStore }> = async (app, { store }) => {
@@ -22,8 +22,9 @@ export const systemConfigRoutes: FastifyPluginAsyncTypebox<{ store: SettingsStor
   /** Whose value a change sets. */
   const ownerOf = (request: FastifyRequest, key: string, named: string | undefined): string => {
     const tenantId = store.isPlatformWide(key) ? PLATFORM_TENANT : actingTenant(request, named)
-    if (tenantId === PLATFORM_TENANT && !request.caller.roles.includes('platform'))
-      throw new AppError('FORBIDDEN', `${key} is set by the platform for all tenants`)
+    const ofPlatform = tenantId === PLATFORM_TENANT || store.isSetByPlatform(key)
+    if (ofPlatform && !request.caller.roles.includes('platform'))
+      throw new AppError('FORBIDDEN', `${key} is set by the platform`)
     return tenantId
   }
   app.get('/api/system-configs', {

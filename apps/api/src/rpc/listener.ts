@@ -7,8 +7,8 @@ const PREFACE_START = 'PRI'
 const FIRST_BYTE_MS = 10_000
 const MAX_STREAMS = 1000
 const EVERY_MS = 50
-/** Whoever is connected for so long after the order to stop is cut off: the process has 10 s in all. */
-const PATIENCE_MS = 8_000
+/** Whoever is connected for so long after the closing has begun is cut off: the process has 10 s in all. */
+const PATIENCE_MS = 6_000
 
 export interface Listener {
   server: Server

@@ -58,7 +58,7 @@ function addCall(app: FastifyInstance, handler: UniversalHandler, names: Set<str
   for (const name of names) {
     app.post(`/${name}/${handler.method.name}`, {
       bodyLimit: isBatch ? BATCH_LIMIT : MESSAGE_LIMIT,
-      config: { access: ['sender'] },
+      config: { access: ['sender'], sends: true },
       onRequest: async (request) => refuseOtherService(request, options),
       handler: (request, reply) => (request.body === undefined ? connect(request, reply) : json(request)),
     })

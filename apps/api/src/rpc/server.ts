@@ -7,11 +7,16 @@ import { AppError } from '@message-center/core/contracts/errors.ts'
 import type { Acceptor } from '@message-center/core/messages/accept.ts'
 import type { Env } from '@message-center/core/settings/env.ts'
 import type { Logger } from '@message-center/core/telemetry/logger.ts'
+import type { Tracing } from '@message-center/core/telemetry/tracing.ts'
 import fastify, { type FastifyError, type FastifyReply, type FastifyRequest, LogController } from 'fastify'
+import type { Availability } from '../availability.ts'
+import { type AdmissionOptions, admissionPlugin } from '../plugins/admission.ts'
 import { authPlugin } from '../plugins/auth.ts'
 import { answerError, toAppError } from '../plugins/errors.ts'
 import { rateLimitPlugin } from '../plugins/rate-limit.ts'
+import { requestIdOf } from '../plugins/request-id.ts'
 import { readMessageBody } from '../routes/message-body.ts'
+import { traceRequestsPlugin } from '../tracing/trace-requests.ts'
 import { bodyReceived } from './body-received.ts'
 import { claimsOfRpcToken, tokenOfCall } from './call-token.ts'
 import { grpcCode, grpcMessage } from './grpc-status.ts'
@@ -30,8 +35,11 @@ export interface RpcDependencies {
   clientRoles: ClientRoles
   clients: ClientStore
   settings: SettingsSource
+  admission: AdmissionOptions
   /** Rejects where MySQL or Redis does not answer. */
   ready(): Promise<void>
+  tracing: Tracing | undefined
+  availability: Availability
 }
 
 /**
@@ -39,7 +47,8 @@ export interface RpcDependencies {
  * what is in hand.
  */
 export async function buildRpcServer(dependencies: RpcDependencies) {
-  const { env, logger, acceptor, clientRoles, clients, settings, ready } = dependencies
+  const { env, logger, acceptor, clientRoles, clients, settings, admission, ready, availability, tracing } =
+    dependencies
   const stopping = new AbortController()
   let listener: Listener | undefined
   const app = fastify({
@@ -47,6 +56,7 @@ export async function buildRpcServer(dependencies: RpcDependencies) {
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     frameworkErrors: answerRpcError,
     return503OnClosing: false,
+    genReqId: requestIdOf,
     bodyLimit: MESSAGE_LIMIT,
     serverFactory(handler) {
       listener = createListener(handler, readTls(env))
@@ -71,6 +81,8 @@ export async function buildRpcServer(dependencies: RpcDependencies) {
     claimsOfOther: (token) => claimsOfRpcToken(clients, token),
   })
   await app.register(rateLimitPlugin, { settings })
+  await app.register(admissionPlugin, admission)
+  if (tracing) await app.register(traceRequestsPlugin, { tracing })
   await app.register(rpcRoutes, {
     serviceInterface: env.rpcInterface,
     group: env.rpcGroup,
@@ -80,7 +92,7 @@ export async function buildRpcServer(dependencies: RpcDependencies) {
     stopping: stopping.signal,
   })
   app.addHook('onSend', async (request, reply) => {
-    if (stopping.signal.aborted && request.raw.httpVersionMajor === 1) reply.header('connection', 'close')
+    if (availability.leaving() && request.raw.httpVersionMajor === 1) reply.header('connection', 'close')
   })
   app.addHook('preClose', async () => {
     stopping.abort()

@@ -23,6 +23,8 @@ export function startIsolatedWorker<Data>(
 ): Consumer {
   const call = (jobId: string) => new Job(consumer.worker(), '', {}, {}, jobId).promote()
   const bulkhead = createBulkhead({ ...queue, call })
+  // Told from the start, not only once it happens.
+  queue.onSetAside(0)
   const consumer = createWorker<Data>(queue.name, queue.slots, async (job, token) => {
     const holder = queue.holderOf(job.data)
     if (!holder) return processor(job, token)

@@ -4,6 +4,7 @@ import type { Logger } from '@message-center/core/telemetry/logger.ts'
 import type { WorkerFactory } from '../bull-worker.ts'
 import { follow } from '../delivery/channel-worker.ts'
 import type { Verdict } from '../delivery/verdict.ts'
+import { logFieldsOf } from '../message-log.ts'
 import { type CallbackDependencies, deliverCallback } from './deliver-callback.ts'
 
 /** After a fault of the system the same try comes again. */
@@ -16,7 +17,7 @@ export function startCallbackWorker(
   deps: CallbackDependencies & { logger: Logger },
 ) {
   return createWorker<CallbackJob>(CALLBACK_QUEUE, concurrency, async (job, token) => {
-    const log = { messageId: job.data.messageId, tenantId: job.data.tenantId }
+    const log = logFieldsOf(job.data)
     let verdict: Verdict
     try {
       verdict = await deliverCallback(job.data, deps)

@@ -11,6 +11,7 @@ import type { SigningSecrets } from '@message-center/core/callbacks/signing-secr
 import type { Cipher } from '@message-center/core/secrets/cipher.ts'
 import type { Metrics } from '@message-center/core/telemetry/metrics.ts'
 import type { Verdict } from '../delivery/verdict.ts'
+import type { DeliveryTraces } from '../tracing/trace-delivery.ts'
 import type { CallbackSlots } from './callback-slots.ts'
 import type { CallbackWriter } from './callback-writer.ts'
 
@@ -24,6 +25,7 @@ export interface CallbackDependencies {
   sendTimeoutMs: number
   /** The tries under way, so that a shutdown can abort them. */
   underWay: Set<AbortController>
+  traces?: Pick<DeliveryTraces, 'afterwards'> | undefined
   /** Epoch ms. */
   now(): number
 }
@@ -50,7 +52,9 @@ export async function deliverCallback(job: CallbackJob, deps: CallbackDependenci
     const token = randomUUID()
     const claimed = await claim(job, token, deps)
     if (!claimed) return { queue: 'postpone', until: deps.now() + OVERTAKEN_MS }
-    const answer = await call(job, due.url, secrets, claimed, deps)
+    const work = () => call(job, due.url, secrets, claimed, deps)
+    const place = { ...job, traceparent: due.traceparent }
+    const answer = await (deps.traces ? deps.traces.afterwards('callback', place, work) : work())
     if (!('refused' in answer)) answered = 'status' in answer
     return await conclude(job, token, claimed.attempts, answer, deps)
   } finally {

@@ -1,9 +1,14 @@
-import type { AdapterLogger, ChannelAdapter, Fetch, SendOutcome } from '@message-center/core/channels/adapter.ts'
+import type { ChannelAdapter, Fetch, SendOutcome } from '@message-center/core/channels/adapter.ts'
 import { ChannelError } from '@message-center/core/channels/channel-error.ts'
+import { fetchUntil } from '@message-center/core/channels/http.ts'
 import type { CandidateConfig } from '@message-center/core/configs/candidates.ts'
 import type { Content } from '@message-center/core/contracts/content.ts'
 import type { ClaimedTask } from '@message-center/core/messages/claim-tasks.ts'
 import type { ChannelJob } from '@message-center/core/queues/jobs.ts'
+import type { Logger } from '@message-center/core/telemetry/logger.ts'
+import { logFieldsOf } from '../message-log.ts'
+import type { DeliveryTraces } from '../tracing/trace-delivery.ts'
+import { WORKER_STOPPED } from './outcome.ts'
 import type { Progress } from './progress.ts'
 
 export interface AttemptDependencies {
@@ -12,7 +17,8 @@ export interface AttemptDependencies {
   sendTimeoutMs: number
   /** The sends under way, so that a shutdown can abort them. */
   underWay: Set<AbortController>
-  logger: AdapterLogger
+  logger: Logger
+  traces?: DeliveryTraces | undefined
 }
 
 /** Everything one send needs. */
@@ -27,6 +33,9 @@ export interface Attempt {
   idempotencyKey?: string
 }
 
+/** Why a send is broken off: the worker was told to stop, and cannot wait any longer for the provider's answer. */
+export class WorkerStops extends Error {}
+
 /** The same for every attempt of a task, so that a provider which looks at it takes the message once. */
 function taskKey({ taskId }: Pick<ChannelJob, 'taskId'>): string {
   return `mc-${taskId}`
@@ -36,17 +45,34 @@ function taskKey({ taskId }: Pick<ChannelJob, 'taskId'>): string {
  * Sends once through the adapter; an expired token is given one more try at once. One deadline holds for both.
  * @throws whatever the adapter throws; ChannelError UNKNOWN where it did not answer in time
  */
-export async function send(attempt: Attempt, deps: AttemptDependencies): Promise<SendOutcome> {
+export function send(attempt: Attempt, deps: AttemptDependencies): Promise<SendOutcome> {
+  const work = () => sendInTime(attempt, deps)
+  return deps.traces ? deps.traces.send(attempt.job, work) : work()
+}
+
+async function sendInTime(attempt: Attempt, deps: AttemptDependencies): Promise<SendOutcome> {
   const controller = new AbortController()
+  const inTime = { ...deps, fetch: fetchUntil(deps.fetch, performance.now() + deps.sendTimeoutMs) }
   const timer = setTimeout(() => controller.abort(), deps.sendTimeoutMs)
   deps.underWay.add(controller)
   const { signal } = controller
   try {
-    return await Promise.race([sendWithFreshToken(attempt, deps, signal), rejectOnAbort(signal, deps.sendTimeoutMs)])
+    return await Promise.race([sendWithFreshToken(attempt, inTime, signal), rejectOnAbort(signal, deps.sendTimeoutMs)])
+  } catch (error) {
+    throw signal.reason instanceof WorkerStops ? stopped(error) : error
   } finally {
     clearTimeout(timer)
     deps.underWay.delete(controller)
   }
+}
+
+/** What had not gone out for certain when it was broken off stays so. */
+function stopped(error: unknown): ChannelError {
+  const unsent = error instanceof Error && 'errorClass' in error && error.errorClass === 'TRANSIENT'
+  return new ChannelError(unsent ? 'TRANSIENT' : 'UNKNOWN', {
+    code: WORKER_STOPPED,
+    message: 'the worker was stopped before the provider had answered',
+  })
 }
 
 async function sendWithFreshToken(
@@ -78,7 +104,15 @@ async function sendOnce(
       task: { tenantId: job.tenantId, messageId: job.messageId, taskId: job.taskId },
       progress: progress.current(),
     },
-    { fetch, signal, logger, saveProgress: progress.save },
+    {
+      fetch,
+      signal,
+      // Made only for an adapter that logs.
+      get logger() {
+        return logger.child({ ...logFieldsOf(job), channel: job.channelType })
+      },
+      saveProgress: progress.save,
+    },
   )
 }
 

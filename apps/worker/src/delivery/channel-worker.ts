@@ -4,6 +4,8 @@ import type { Logger } from '@message-center/core/telemetry/logger.ts'
 import { DelayedError, type Job, UnrecoverableError } from 'bullmq'
 import { startIsolatedWorker } from '../bulkhead/isolated-worker.ts'
 import type { WorkerFactory } from '../bull-worker.ts'
+import { logFieldsOf } from '../message-log.ts'
+import type { Quarantine } from '../quarantine/quarantine.ts'
 import { deliver } from './deliver.ts'
 import type { DeliveryDependencies, Verdict } from './verdict.ts'
 
@@ -18,7 +20,7 @@ export function startChannelWorker(
   channelType: string,
   concurrency: number,
   createWorker: WorkerFactory,
-  deps: DeliveryDependencies & { logger: Logger },
+  deps: DeliveryDependencies & { logger: Logger; quarantine: Pick<Quarantine, 'deliver'> },
 ) {
   const queue = {
     name: channelQueue(channelType),
@@ -28,17 +30,24 @@ export function startChannelWorker(
     lookAtBy: ({ expiresAt }: ChannelJob) => expiresAt,
     onSetAside: (count: number) => deps.metrics.jobsSetAside.set({ queue: channelQueue(channelType) }, count),
   }
+  const { traces } = deps
   return startIsolatedWorker<ChannelJob>(createWorker, queue, async (job, token) => {
-    const log = { messageId: job.data.messageId, tenantId: job.data.tenantId, channel: channelType }
+    const log = () => ({ ...logFieldsOf(job.data), channel: channelType })
+    const run = async (): Promise<Verdict> => {
+      const first = await deliver(job.data, deps)
+      return first.queue === 'quarantine' ? deps.quarantine.deliver(job.data, first) : first
+    }
     let verdict: Verdict
     try {
-      verdict = await deliver(job.data, deps)
+      verdict = await (traces ? traces.run(job, run) : run())
     } catch (error) {
-      deps.logger.error({ ...log, err: error }, 'delivery interrupted by a system fault; the attempt comes again')
+      deps.logger.error({ ...log(), err: error }, 'delivery interrupted by a system fault; the attempt comes again')
       verdict = { queue: 'postpone', until: Date.now() + FAULT_DELAY_MS }
     }
     if (verdict.queue === 'retry' || verdict.queue === 'fail')
-      deps.logger.warn({ ...log, reason: verdict.reason }, `delivery: ${verdict.queue}`)
+      deps.logger.warn({ ...log(), reason: verdict.reason }, `delivery: ${verdict.queue}`)
+    if (verdict.queue === 'complete' && deps.logger.isLevelEnabled('debug'))
+      deps.logger.debug({ ...log(), note: verdict.note }, 'delivery: complete')
     return follow(job, token, verdict)
   })
 }
@@ -49,6 +58,7 @@ export async function follow(job: Job, token: string | undefined, verdict: Verdi
     case 'complete':
       return verdict.note
     case 'postpone':
+      if (verdict.held && !job.data.held) await job.updateData({ ...job.data, held: true })
       // Counts as no attempt: the job goes back as it came.
       await job.moveToDelayed(verdict.until, token)
       throw new DelayedError()

@@ -7,13 +7,14 @@ import { type Queue, UnrecoverableError } from 'bullmq'
 import type { Pool } from 'mysql2/promise'
 import { startIsolatedWorker } from '../bulkhead/isolated-worker.ts'
 import type { WorkerFactory } from '../bull-worker.ts'
+import { logFieldsOf } from '../message-log.ts'
 import { classify } from './outcome.ts'
 import type { DeliveryDependencies, ResultChecks } from './verdict.ts'
 
 export interface ResultDependencies
   extends Pick<
     DeliveryDependencies,
-    'registry' | 'configs' | 'cipher' | 'fetch' | 'sendTimeoutMs' | 'underWay' | 'logger' | 'metrics'
+    'registry' | 'configs' | 'cipher' | 'fetch' | 'sendTimeoutMs' | 'underWay' | 'logger' | 'metrics' | 'traces'
   > {
   pool: Pool
 }
@@ -51,7 +52,11 @@ export function startResultWorker(createWorker: WorkerFactory, deps: ResultDepen
     holderOf: ({ tenantId, configId }: ChannelJob) => ({ tenantId, key: configId }),
     onSetAside: (count: number) => deps.metrics.jobsSetAside.set({ queue: RESULT_QUEUE }, count),
   }
-  return startIsolatedWorker<ChannelJob>(createWorker, queue, (job) => checkResult(job.data, deps))
+  const { traces } = deps
+  return startIsolatedWorker<ChannelJob>(createWorker, queue, ({ data }) => {
+    const work = () => checkResult(data, deps)
+    return traces ? traces.afterwards(`ask ${data.channelType}`, data, work) : work()
+  })
 }
 
 async function checkResult(job: ChannelJob, deps: ResultDependencies): Promise<string> {
@@ -65,7 +70,8 @@ async function checkResult(job: ChannelJob, deps: ResultDependencies): Promise<s
     providerMessageId: task.providerMessageId,
     task: { tenantId, messageId, taskId },
   }
-  const report = await ask(adapter.checkResult.bind(adapter, sent), deps)
+  const logger = deps.logger.child({ ...logFieldsOf(job), channel: job.channelType })
+  const report = await ask(adapter.checkResult.bind(adapter, sent), { ...deps, logger })
   if (!report) throw new Error('the provider does not know yet')
   if (report.detail) await addToResult(deps.pool, job, report.detail)
   return report.detail ?? 'nothing to tell'

@@ -1,35 +1,70 @@
 import { randomUUID } from 'node:crypto'
 import type { ClaimedTask } from '@message-center/core/messages/claim-tasks.ts'
+import { type Interruptions, isPoisoned, mustBeAlone } from '@message-center/core/messages/interruptions.ts'
 import type { ChannelJob } from '@message-center/core/queues/jobs.ts'
-import type { DeliveryDependencies, Verdict } from './verdict.ts'
+import type { Delivery, DeliveryDependencies } from './verdict.ts'
 
 /** A task that is ours, or why it is not to be touched now. */
-export type Claim = ClaimedByUs | { verdict: Verdict }
+export type Claim = ClaimedByUs | { verdict: Delivery }
 
 export interface ClaimedByUs {
   token: string
   task: ClaimedTask
   /** Its holder did not come back. */
   abandoned: boolean
+  /** A send that begins later, on performance.now()'s clock, may last beyond the lease. */
+  sendBy: number
+  /** Too many of its holders did not come back: it is not to be sent any more. */
+  poisoned: boolean
 }
 
-/** A send may take its full time and then needs its outcome committed: only after that may another one take over. */
+export interface ClaimOptions {
+  /** Takes it before its time too, to end it. */
+  early?: boolean
+  /** Takes over from a holder who did not come back even here, where others are being sent: it is only to be ended. */
+  takeOver?: boolean
+}
+
+/**
+ * A send may begin a little after the claim, takes its full time at most and then needs its outcome committed: only after
+ * that may another one take over.
+ */
 const LEASE_MARGIN_MS = 5_000
 
 /**
  * Takes the task, so that nobody else sends it. One whose holder did not come back within its lease is taken over:
- * then it is `abandoned`, and whether its message arrived cannot be known.
- * @param early takes it before its time too, to end it
+ * then it is `abandoned`, and whether its message arrived cannot be known. It may be what ended its holder: so it is taken
+ * over in quarantine, where nobody comes to harm, or to set it aside (docs/adr/0028).
  */
-export async function claimTask(job: ChannelJob, deps: DeliveryDependencies, { early = false } = {}): Promise<Claim> {
+export async function claimTask(
+  job: ChannelJob,
+  deps: DeliveryDependencies,
+  { early = false, takeOver = early }: ClaimOptions = {},
+): Promise<Claim> {
   const task = await ask(job, deps, null, early)
   if ('verdict' in task || 'token' in task) return task
   const { held } = task
   const freeAt = held.status === 'SENDING' ? held.leaseUntil : held.nextRetryTime
   if (freeAt && freeAt.getTime() > deps.now()) return { verdict: { queue: 'postpone', until: freeAt.getTime() } }
+  const elsewhere = takeOver ? null : toQuarantine(held, deps)
+  if (elsewhere) return { verdict: elsewhere }
   const taken = await ask(job, deps, held.claimToken, early)
   // Another job of the same task was faster: whoever has it now is given time to end.
-  return 'held' in taken ? { verdict: { queue: 'postpone', until: deps.now() + deps.sendTimeoutMs } } : taken
+  if ('held' in taken) return { verdict: { queue: 'postpone', until: deps.now() + deps.sendTimeoutMs } }
+  return 'token' in taken ? { ...taken, poisoned: isPoisoned(oneMore(held)) } : taken
+}
+
+/** A task whose holder did not come back is for the quarantine; null here, where it is, or where it is to be set aside. */
+export function toQuarantine(
+  held: Interruptions,
+  { holder }: Pick<DeliveryDependencies, 'holder'>,
+): (Delivery & { queue: 'quarantine' }) | null {
+  const suspect = oneMore(held)
+  return holder !== null || isPoisoned(suspect) ? null : { queue: 'quarantine', alone: mustBeAlone(suspect) }
+}
+
+function oneMore({ interruptions, crashes }: Interruptions): Interruptions {
+  return { interruptions: interruptions + 1, crashes }
 }
 
 /** Takes a task that waits, before its time; nothing where somebody has it, or where it has ended. */
@@ -45,13 +80,16 @@ async function ask(
   early: boolean,
 ): Promise<Claim | { held: ClaimedTask }> {
   const { taskId, createTime } = job
-  const token = randomUUID()
+  const token = `${deps.holder ?? ''}${randomUUID()}`
   const now = deps.now()
-  const leaseUntil = new Date(now + deps.sendTimeoutMs + LEASE_MARGIN_MS)
+  const leaseMs = deps.sendTimeoutMs + LEASE_MARGIN_MS
   const dueBy = early ? null : new Date(now)
-  const task = await deps.writer.claim({ taskId, createTime, token, dueBy, leaseUntil, takeOverFrom })
+  const task = await deps.writer.claim({ taskId, createTime, token, dueBy, leaseMs, takeOverFrom })
   if (!task) return { verdict: { queue: 'complete', note: 'the task no longer exists' } }
-  if (task.claimToken === token) return { token, task, abandoned: takeOverFrom !== null }
+  if (task.claimToken === token) {
+    const sendBy = (task.leaseEndsAt ?? 0) - deps.sendTimeoutMs
+    return { token, task, abandoned: takeOverFrom !== null, poisoned: false, sendBy }
+  }
   if (task.status === 'SUCCESS' || task.status === 'FAILED') {
     return { verdict: { queue: 'complete', note: `was ${task.status} already` } }
   }

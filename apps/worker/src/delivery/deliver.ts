@@ -1,18 +1,20 @@
 import type { CandidateConfig } from '@message-center/core/configs/candidates.ts'
 import { openSettings, secretsIn } from '@message-center/core/configs/channel-config-secrets.ts'
 import { describeWindow, nextOpening } from '@message-center/core/configs/time-window.ts'
+import { poisonedText } from '@message-center/core/messages/interruptions.ts'
 import { type Failure, resultMessage } from '@message-center/core/messages/outcome.ts'
 import type { ChannelJob } from '@message-center/core/queues/jobs.ts'
 import { reservationKey } from '@message-center/core/rate-limit/reservation-key.ts'
+import { logFieldsOf } from '../message-log.ts'
 import { send } from './attempt.ts'
-import { claimTask } from './claim.ts'
+import { type ClaimedByUs, claimTask } from './claim.ts'
 import { lookAt } from './look.ts'
 import { type Companion, gatherCompany } from './merge-company.ts'
 import { sendTogether } from './merge-send.ts'
 import { createProgress } from './progress.ts'
 import { type EndedAttempt, quotaUseOf, recordFailure, recordSuccess } from './record-attempt.ts'
 import type { Sending } from './sending.ts'
-import { type DeliveryDependencies, record, type Verdict } from './verdict.ts'
+import { type Delivery, type DeliveryDependencies, record, type Verdict } from './verdict.ts'
 
 /** Shorter waits are over before anybody could read of them. */
 const VISIBLE_WAIT_MS = 2_000
@@ -24,7 +26,7 @@ const PAUSE_LOOK_MS = 15_000
  * outcome. Resolves only after the outcome is committed.
  * @throws only on a fault of the system (database or Redis away)
  */
-export async function deliver(job: ChannelJob, deps: DeliveryDependencies): Promise<Verdict> {
+export async function deliver(job: ChannelJob, deps: DeliveryDependencies): Promise<Delivery> {
   const adapter = deps.registry.get(job.channelType)?.adapter
   if (!adapter) return refuse(job, deps, noAdapter(job))
   await deps.changes.caughtUp(job.changeNumber)
@@ -37,22 +39,30 @@ export async function deliver(job: ChannelJob, deps: DeliveryDependencies): Prom
   }
   // Before anything is taken: without the right key the task must stay as it is.
   const settings = openSettings(deps.cipher, config)
-  const look = config.overflowPolicy === 'REJECT' ? { waited: false } : await lookAt(job, deps)
+  const takeOver = config.unknownOutcomePolicy === 'FAIL'
+  const look = config.overflowPolicy === 'REJECT' ? { waited: false } : await lookAt(job, deps, { takeOver })
   if ('verdict' in look) {
     if (look.ended) await giveUpSlot(job, config, deps)
     return look.verdict
   }
   const start = await deps.limiter.start(reservationKey(job), await deps.limitOf(config))
-  if (!start.go && start.quotaUsed) return refuse(job, deps, outOfQuota(config))
-  if (!start.go) return waitUntil(deps.now() + Math.max(1, start.slotAt - start.now), job, deps)
-  const claim = await claimTask(job, deps)
-  const isDoubtful =
-    'token' in claim && claim.abandoned && (config.unknownOutcomePolicy === 'FAIL' || claim.task.cancelled)
-  if ('verdict' in claim || isDoubtful) deps.limiter.giveBack(start)
+  if (!start.go && start.quotaUsed) {
+    deps.metrics.rateLimitRejections.inc({ channel: job.channelType })
+    return refuse(job, deps, outOfQuota(config))
+  }
+  if (!start.go) {
+    const waitMs = Math.max(1, start.slotAt - start.now)
+    deps.metrics.rateLimitWait.observe({ channel: job.channelType }, waitMs / 1_000)
+    return waitUntil(deps.now() + waitMs, job, deps)
+  }
+  const claim = await claimTask(job, deps, { takeOver })
+  const end = 'token' in claim && claim.abandoned ? whyNotAgain(claim, takeOver) : null
+  if ('verdict' in claim || end) deps.limiter.giveBack(start)
   if ('verdict' in claim) return claim.verdict
-  if (isDoubtful) return giveUp({ job, claim, start }, deps)
+  if (end) return giveUp({ job, claim, start }, end, deps)
   const sending = { job, config, settings, adapter, claim, start }
   const company = config.overflowPolicy === 'MERGE' && look.waited ? await companyOf(sending, deps) : []
+  if ([sending, ...company].some((held) => isTooLate(held.claim))) return letGo(sending, company, deps)
   return company.length > 0 ? sendTogether(sending, company, deps) : attempt(sending, deps)
 }
 
@@ -64,9 +74,27 @@ async function giveUpSlot(job: ChannelJob, config: CandidateConfig, deps: Delive
 /** The task is claimed: whatever is amiss with the others, it is sent. */
 function companyOf(sending: Sending, deps: DeliveryDependencies): Promise<Companion[]> {
   return gatherCompany(sending, deps).catch((error: unknown) => {
-    deps.logger.warn({ err: error, configId: sending.config.id }, 'nobody could be taken along; sent alone')
+    const log = { ...logFieldsOf(sending.job), configId: sending.config.id }
+    deps.logger.warn({ ...log, err: error }, 'nobody could be taken along; sent alone')
     return []
   })
+}
+
+/** The process stood still, or MySQL took its time: before a send was over, somebody else could take the task. */
+function isTooLate({ sendBy }: ClaimedByUs): boolean {
+  return performance.now() > sendBy
+}
+
+/** Nothing was sent. What is abandoned stays so: its lease ends, and who takes it over knows of the doubt. */
+async function letGo(
+  { start, ...leader }: Sending,
+  company: readonly Companion[],
+  deps: DeliveryDependencies,
+): Promise<Verdict> {
+  deps.limiter.giveBack(start)
+  const ours = [leader, ...company].filter(({ claim }) => !claim.abandoned)
+  await Promise.all(ours.map(({ job, claim }) => record(deps, job, claim.token, { status: 'PENDING' })))
+  return { queue: 'postpone', until: deps.now() }
 }
 
 /** Only what `send` itself throws is a failed send; what fails afterwards must not let the message go out again. */
@@ -116,11 +144,11 @@ async function waitUntil(time: number, job: ChannelJob, deps: DeliveryDependenci
   if (until - deps.now() >= VISIBLE_WAIT_MS) {
     await deps.writer.postpone({ taskId: job.taskId, createTime: job.createTime, until: new Date(until) })
   }
-  return { queue: 'postpone', until }
+  return { queue: 'postpone', until, held: true }
 }
 
 /** Ends a task without sending it. */
-async function refuse(job: ChannelJob, deps: DeliveryDependencies, failure: Failure): Promise<Verdict> {
+async function refuse(job: ChannelJob, deps: DeliveryDependencies, failure: Failure): Promise<Delivery> {
   const claim = await claimTask(job, deps, { early: true })
   if ('verdict' in claim) return claim.verdict
   const text = claim.abandoned ? `${failure.text}; whether an earlier attempt arrived is not known` : failure.text
@@ -129,17 +157,27 @@ async function refuse(job: ChannelJob, deps: DeliveryDependencies, failure: Fail
   return { queue: 'fail', reason }
 }
 
-/** Somebody was sending and did not come back, and the config, or an operator who cancelled, says not to risk a second one. */
+/**
+ * Somebody was sending and did not come back. Why it is not risked a second time: the config says so, or an operator who
+ * cancelled, or the count of those who did not come back. null = it is.
+ */
+function whyNotAgain({ task, poisoned }: ClaimedByUs, neverResend: boolean): Failure | null {
+  const text = 'the sender stopped in the middle; whether the message arrived is not known'
+  if (task.cancelled) return { code: 'CANCELLED', text }
+  if (poisoned) return { code: 'POISONED', text: `${poisonedText(task)}; whether the message arrived is not known` }
+  return neverResend ? { code: 'CHANNEL_ERROR', text } : null
+}
+
 async function giveUp(
   { job, claim, start }: Pick<Sending, 'job' | 'claim' | 'start'>,
+  failure: Failure,
   deps: DeliveryDependencies,
 ): Promise<Verdict> {
-  const text = 'the sender stopped in the middle; whether the message arrived is not known'
-  const code = claim.task.cancelled ? 'CANCELLED' : 'CHANNEL_ERROR'
-  const reason = resultMessage({ code, text })
+  const reason = resultMessage(failure)
+  if (failure.code === 'POISONED') deps.metrics.poisoned.inc({ stage: job.channelType })
   await record(deps, job, claim.token, {
     status: 'FAILED',
-    errorCode: code,
+    errorCode: failure.code,
     resultMessage: reason,
     // The send of the one that stopped; there is none now.
     ...quotaUseOf(start, { abandoned: false }),

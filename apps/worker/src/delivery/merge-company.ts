@@ -1,3 +1,4 @@
+import { mustGoAlone } from '@message-center/core/messages/task-log.ts'
 import { findWaitingContents, type WaitingContent } from '@message-center/core/messages/waiting-tasks.ts'
 import type { ChannelJob } from '@message-center/core/queues/jobs.ts'
 import { messageOf, reservationKey } from '@message-center/core/rate-limit/reservation-key.ts'
@@ -12,7 +13,6 @@ import {
   takesMerged,
 } from './merge-content.ts'
 import type { Sending } from './sending.ts'
-import { mustGoAlone } from './task-log.ts'
 import type { DeliveryDependencies } from './verdict.ts'
 
 /** A task that goes along with another one's send, claimed for it. */
@@ -105,7 +105,9 @@ export function partOf(task: Pick<WaitingContent, 'renderedContent' | 'recipient
 }
 
 function jobOf({ tenantId, channelType, configId }: ChannelJob, task: WaitingContent): ChannelJob {
-  const { taskId, messageId, createTime, expiresAt } = task
+  const { taskId, messageId, createTime, expiresAt, traceparent } = task
   const job: ChannelJob = { tenantId, messageId, channelType, taskId, createTime, configId }
-  return expiresAt === null ? job : { ...job, expiresAt: expiresAt.getTime() }
+  if (expiresAt) job.expiresAt = expiresAt.getTime()
+  if (traceparent) job.traceparent = traceparent
+  return job
 }

@@ -52,6 +52,8 @@ export async function sendTogether(
   )
   deps.limiter.settle(start)
   const durationMs = performance.now() - stopwatch
+  const others = company.map((member) => member.job)
+  deps.traces?.wentAlong(others, startedAt, durationMs, 'error' in result)
   const secrets = secretsIn(settings, adapter.secretFields)
   const [verdict] = await Promise.all(
     [{ job, claim }, ...company].map((member) => {

@@ -10,6 +10,9 @@ const DEFAULT_RETRY_AFTER_MS = 60_000
 /** A provider that asks for no pause at all is not called in a loop all the same. */
 const MIN_RETRY_AFTER_MS = 100
 
+/** Code of a send that was broken off because its worker was told to stop. */
+export const WORKER_STOPPED = 'WORKER_STOPPED'
+
 /** What an attempt that failed leads to; the only place that turns an error class into what the queue does. */
 export type Decision =
   /** BullMQ's backoff runs it again; `delayMs` is what that backoff will wait. */
@@ -49,15 +52,20 @@ export function decide(attempt: FailedAttempt): Decision {
       if (attempt.triedForMs >= MAX_RATE_LIMITED_MS) return { next: 'fail', failure }
       return { next: 'wait', failure, delayMs: error.retryAfterMs ?? DEFAULT_RETRY_AFTER_MS }
     case 'UNKNOWN':
-      return attempt.policy === 'FAIL' ? { next: 'fail', failure } : retryOrFail(attempt, failure)
+      return attempt.policy === 'FAIL' ? { next: 'fail', failure } : againOrFail(attempt, failure)
     case 'TRANSIENT':
-      return retryOrFail(attempt, failure)
+      return againOrFail(attempt, failure)
   }
 }
 
 /** BullMQ's exponential backoff: the initial delay, doubling with every retry. */
 function backoffMs(initialDelayMs: number, retryCount: number): number {
   return initialDelayMs * 2 ** retryCount
+}
+
+/** What a worker gives back because it has to stop is no fault of the provider: another one takes it at once. */
+function againOrFail(attempt: FailedAttempt, failure: Failure): Decision {
+  return attempt.error.code === WORKER_STOPPED ? { next: 'wait', failure, delayMs: 0 } : retryOrFail(attempt, failure)
 }
 
 function retryOrFail({ retryCount, maxRetry, initialDelayMs }: FailedAttempt, failure: Failure): Decision {

@@ -5,12 +5,12 @@ import { redact } from '@message-center/core/channels/redact.ts'
 import type { CandidateConfig } from '@message-center/core/configs/candidates.ts'
 import type { ClaimedTask } from '@message-center/core/messages/claim-tasks.ts'
 import { type Failure, resultMessage } from '@message-center/core/messages/outcome.ts'
+import { firstAttemptAt, SPLIT, withAttempt } from '@message-center/core/messages/task-log.ts'
 import type { ChannelJob } from '@message-center/core/queues/jobs.ts'
 import type { QuotaUse } from '@message-center/core/quota/quota-usage.ts'
 import type { Started } from '@message-center/core/rate-limit/rate-limiter.ts'
 import type { ClaimedByUs } from './claim.ts'
 import { type ClassifiedError, classify, type Decision, decide } from './outcome.ts'
-import { firstAttemptAt, SPLIT, withAttempt } from './task-log.ts'
 import { type DeliveryDependencies, record, type Verdict } from './verdict.ts'
 
 /** One call of the adapter that has ended. */
@@ -44,6 +44,7 @@ export async function recordSuccess(
 ): Promise<Verdict> {
   const { job, token, task, company } = attempt
   observe(attempt, 'SUCCESS', deps)
+  countDelivery(attempt, deps)
   // An adapter from outside may return anything, or nothing: the message was taken all the same.
   const { response, providerMessageId, detail, checkResultAfterMs }: Record<string, unknown> = { ...outcome }
   const told = typeof detail === 'string' && detail !== '' ? redact(detail, attempt.secrets) : undefined
@@ -170,6 +171,13 @@ function observe(
   if (company && !company.leads) return
   deps.metrics.providerRequest.observe({ channel: job.channelType, outcome: outcome.toLowerCase() }, durationMs / 1000)
   deps.circuits.note(config, outcome)
+}
+
+/** How long the provider's taking it took, from when it could have been sent. */
+function countDelivery({ job, task }: EndedAttempt, { counts, now }: DeliveryDependencies): void {
+  if (job.sendableSince === undefined) return
+  const since = Math.max(job.sendableSince, task.retriedAt?.getTime() ?? 0)
+  counts.delivered(job, Math.max(0, now() - since) / 1_000, job.held === true)
 }
 
 function timesOf({ startedAt, durationMs }: EndedAttempt) {

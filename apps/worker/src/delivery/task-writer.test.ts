@@ -23,7 +23,7 @@ test('a try that failed and was cancelled meanwhile ends its message at once, no
   const [task] = await storeDispatched(database.pool, 1)
   if (!task) throw new Error('nothing stored')
   const { taskId, createTime, messageId } = task
-  const claim = { token: 'sender', dueBy: new Date(), leaseUntil: new Date(Date.now() + 60_000), takeOverFrom: null }
+  const claim = { token: 'sender', dueBy: new Date(), leaseMs: 60_000, takeOverFrom: null }
   await writer.claim({ taskId, createTime, ...claim })
   await database.pool.query('UPDATE msg_channel_task SET cancelled = 1 WHERE id = ?', [taskId])
   await writer.record({

@@ -37,11 +37,14 @@ export interface TaskWriterDependencies {
   channelOrder(channelType: string): number
   onFinished(messages: FinishedMessage[]): void
   onError(error: unknown, what: string): void
+  /** Told how many share a statement. */
+  onBatch?(batch: 'claim' | 'outcome' | 'finish', items: number): void
 }
 
 const MAX_BATCH = 500
 
-export function createTaskWriter({ pool, channelOrder, onFinished, onError }: TaskWriterDependencies): TaskWriter {
+export function createTaskWriter(deps: TaskWriterDependencies): TaskWriter {
+  const { pool, channelOrder, onFinished, onError, onBatch } = deps
   const onUnavailable = (error: unknown) => onError(error, 'task outcome')
   const looks = createBatcher<TaskRef, TaskStanding | undefined>({
     maxItems: MAX_BATCH,
@@ -49,11 +52,15 @@ export function createTaskWriter({ pool, channelOrder, onFinished, onError }: Ta
   })
   const claims = createBatcher<ClaimRequest, ClaimedTask | undefined>({
     maxItems: MAX_BATCH,
-    flush: (requests) => claimTasks(pool, requests),
+    flush(requests) {
+      onBatch?.('claim', requests.length)
+      return claimTasks(pool, requests)
+    },
   })
   const finishing = createBatcher<MessageRef, void>({
     maxItems: MAX_BATCH,
     async flush(refs) {
+      onBatch?.('finish', refs.length)
       const unique = new Map(refs.map((ref) => [`${ref.tenantId} ${ref.messageId}`, ref]))
       onFinished(await finishMessages(pool, [...unique.values()], channelOrder))
       return refs.map(() => undefined)
@@ -63,6 +70,7 @@ export function createTaskWriter({ pool, channelOrder, onFinished, onError }: Ta
     maxItems: MAX_BATCH,
     isolates: (error) => !isDatabaseUnavailable(error),
     async flush(batch) {
+      onBatch?.('outcome', batch.length)
       await persistently(() => recordOutcomes(pool, batch), onUnavailable)
       for (const { status, ref } of batch) {
         // One that is to be tried again may be the last of a cancelled message: then it has ended.

@@ -8,6 +8,7 @@ import type { ChannelJob } from '@message-center/core/queues/jobs.ts'
 import type { ConfigLimits } from '@message-center/core/quota/config-limits.ts'
 import type { RateLimiter } from '@message-center/core/rate-limit/rate-limiter.ts'
 import type { Cipher } from '@message-center/core/secrets/cipher.ts'
+import type { MessageCounts } from '@message-center/core/telemetry/message-counts.ts'
 import type { Metrics } from '@message-center/core/telemetry/metrics.ts'
 import type { Pool } from 'mysql2/promise'
 import type { AttemptDependencies } from './attempt.ts'
@@ -19,9 +20,12 @@ export type Verdict =
   | { queue: 'complete'; note: string }
   /** BullMQ's own backoff. */
   | { queue: 'retry'; reason: string }
-  /** The same attempt at a later time (epoch ms); no retry is used up. */
-  | { queue: 'postpone'; until: number }
+  /** The same attempt at a later time (epoch ms); no retry is used up. `held`: it waits on purpose. */
+  | { queue: 'postpone'; until: number; held?: true }
   | { queue: 'fail'; reason: string }
+
+/** What one delivery leads to: whoever had the task may not have come back, then it is run in quarantine, with others or alone. */
+export type Delivery = Verdict | { queue: 'quarantine'; alone: boolean }
 
 /** Asks later what became of a message that a provider has taken. Never rejects: the message is sent, come what may. */
 export type ResultChecks = (job: ChannelJob, afterMs: number) => Promise<void>
@@ -38,8 +42,11 @@ export interface DeliveryDependencies extends AttemptDependencies {
   circuits: Pick<Circuits, 'note'>
   writer: TaskWriter
   metrics: Metrics
+  counts: MessageCounts
   wake: JobWaker
   checkResultLater: ResultChecks
+  /** What this process signs its claims with in quarantine; null in a worker. */
+  holder: string | null
   /** Epoch ms. */
   now(): number
 }
@@ -65,8 +72,6 @@ export async function record(
 ): Promise<void> {
   const { taskId, createTime } = job
   await deps.writer.record({ ref: job, taskId, createTime, token, ...NOTHING, ...fields })
-  const final = fields.status === 'SUCCESS' ? 'success' : fields.errorCode?.toLowerCase()
-  if (fields.status === 'SUCCESS' || fields.status === 'FAILED') {
-    deps.metrics.tasksFinished.inc({ channel: job.channelType, outcome: final })
-  }
+  if (fields.status === 'SUCCESS') deps.counts.taskFinished(job, 'SUCCESS')
+  if (fields.status === 'FAILED') deps.counts.taskFinished(job, fields.errorCode ?? 'CHANNEL_ERROR')
 }

@@ -30,6 +30,7 @@ beforeAll(async () => {
     queues,
     settings: async () => settings,
     onEnqueueError: fail,
+    onBatch: () => undefined,
     onCallbackDue: fail,
   })
 })

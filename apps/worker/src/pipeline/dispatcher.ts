@@ -16,6 +16,8 @@ export interface DispatcherDependencies {
   onEnqueueError(error: unknown, tasks: number): void
   /** Told of the callback of a message that failed on the way. */
   onCallbackDue(callback: CallbackRef): void
+  /** Told how many messages one transaction dispatched. */
+  onBatch(messages: number): void
 }
 
 type TaskJob = NewJob & { data: ChannelJob }
@@ -27,14 +29,19 @@ const MAX_BATCH = 200
  * next, and one call per channel adds its jobs.
  */
 export function createDispatcher(deps: DispatcherDependencies) {
-  const { pool, queues, settings, onEnqueueError, onCallbackDue } = deps
+  const { pool, queues, settings, onEnqueueError, onCallbackDue, onBatch } = deps
   const batcher = createBatcher<PlannedMessage, DispatchResult>({
     maxItems: MAX_BATCH,
+    holderOf: ({ tenantId }) => tenantId,
     isolates: (error) => !isDatabaseUnavailable(error),
-    flush: (planned) => dispatchMessages(pool, planned),
+    flush(planned) {
+      onBatch(planned.length)
+      return dispatchMessages(pool, planned)
+    },
   })
   const adding = createBatcher<TaskJob, void>({
     maxItems: MAX_BATCH,
+    holderOf: ({ data }) => data.tenantId,
     async flush(jobs) {
       const byChannel = Map.groupBy(jobs, (job) => job.data.channelType)
       await Promise.all(
@@ -71,7 +78,10 @@ export function createDispatcher(deps: DispatcherDependencies) {
           createTime: message.createTime,
           ...task,
           changeNumber: message.changeNumber,
+          sendableSince: sendableSince(message),
           ...(message.expiresAt ? { expiresAt: message.expiresAt.getTime() } : {}),
+          ...(channel?.notBefore ? { held: true } : {}),
+          ...(message.traceparent ? { traceparent: message.traceparent } : {}),
         },
         fair: { tenantId: message.tenantId, priority: message.priority },
         opts: channelJobOptions({
@@ -86,6 +96,12 @@ export function createDispatcher(deps: DispatcherDependencies) {
     // The tasks are committed: should Redis be away, the reconciler gives them their jobs.
     await Promise.all(jobs.map((job) => adding.add(job))).catch((error) => onEnqueueError(error, jobs.length))
   }
+}
+
+/** Epoch ms. What an operator has had tried again counts from then. */
+function sendableSince({ acceptedAt, attributes, rerunChannels }: PipelineContext['message']): number {
+  if (rerunChannels !== null) return Date.now()
+  return attributes.sendAt ? Math.max(acceptedAt.getTime(), Date.parse(attributes.sendAt)) : acceptedAt.getTime()
 }
 
 /** Epoch ms. What expires before its time comes is looked at then, to say so. */

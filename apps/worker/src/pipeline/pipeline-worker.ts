@@ -1,35 +1,53 @@
 import { createBatcher } from '@message-center/core/messages/batcher.ts'
+import { isPoisoned, mustBeAlone, noteInterruptions } from '@message-center/core/messages/interruptions.ts'
 import { awaitsPipeline, loadMessages, type PipelineMessage } from '@message-center/core/messages/load-messages.ts'
 import type { MessageRef } from '@message-center/core/messages/message-ref.ts'
 import type { PipelineJob } from '@message-center/core/queues/jobs.ts'
 import { PIPELINE_QUEUE } from '@message-center/core/queues/names.ts'
 import type { Pool } from 'mysql2/promise'
 import type { WorkerFactory } from '../bull-worker.ts'
+import type { Quarantine } from '../quarantine/quarantine.ts'
+import type { MessageRunner } from './run-message.ts'
 
 const MAX_LOAD = 500
 
 /**
  * The consumer of accepted messages. A job carries what one group commit took of one tenant; its messages run side by
  * side. A fault of the system repeats the whole job: those that were dispatched meanwhile are no longer waiting and rest.
+ * Where a job comes again because its worker died, each of its messages may be why: they run in quarantine (docs/adr/0028).
  */
 export function startPipelineWorker(
   concurrency: number,
   createWorker: WorkerFactory,
-  deps: { pool: Pool; run(message: PipelineMessage): Promise<void> },
+  deps: { pool: Pool; runner: MessageRunner; quarantine: Pick<Quarantine, 'run'> },
 ) {
+  const { pool, runner, quarantine } = deps
   const loading = createBatcher<MessageRef, PipelineMessage | undefined>({
     maxItems: MAX_LOAD,
+    holderOf: ({ tenantId }) => tenantId,
     async flush(refs) {
-      const loaded = await loadMessages(deps.pool, refs)
+      const loaded = await loadMessages(pool, refs)
       const byId = new Map(loaded.map((message) => [`${message.tenantId} ${message.messageId}`, message]))
       return refs.map(({ tenantId, messageId }) => byId.get(`${tenantId} ${messageId}`))
     },
   })
-  return createWorker<PipelineJob>(PIPELINE_QUEUE, concurrency, async ({ data }) => {
+
+  function run(message: PipelineMessage): Promise<void> {
+    if (message.interruptions === 0) return runner.run(message)
+    if (isPoisoned(message)) return runner.setAside(message)
+    return quarantine.run(message, { alone: mustBeAlone(message) })
+  }
+
+  return createWorker<PipelineJob>(PIPELINE_QUEUE, concurrency, async ({ data, stalledCounter }) => {
+    const { tenantId } = data
+    if (stalledCounter > 0) {
+      const refs = data.messages.map(([messageId, createTime]) => ({ tenantId, messageId, createTime }))
+      await noteInterruptions(pool, refs)
+    }
     const results = await Promise.allSettled(
       data.messages.map(async ([messageId, createTime]) => {
-        const message = await loading.add({ tenantId: data.tenantId, messageId, createTime })
-        if (message && awaitsPipeline(message)) await deps.run(message)
+        const message = await loading.add({ tenantId, messageId, createTime })
+        if (message && awaitsPipeline(message)) await run(message)
       }),
     )
     // All have ended before the job is given back: nothing of it runs on beside its own repetition.

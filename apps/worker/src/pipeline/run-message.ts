@@ -1,11 +1,16 @@
 import type { CandidateSource } from '@message-center/core/configs/candidates.ts'
 import type { ConfigChanges } from '@message-center/core/configs/watch-changes.ts'
+import { poisonedText } from '@message-center/core/messages/interruptions.ts'
 import type { PipelineMessage } from '@message-center/core/messages/load-messages.ts'
+import type { DerivedStatus } from '@message-center/core/messages/message-status.ts'
 import type { MessageHandler } from '@message-center/core/pipeline/message-handler.ts'
 import type { Logger } from '@message-center/core/telemetry/logger.ts'
 import type { Metrics } from '@message-center/core/telemetry/metrics.ts'
+import { logFieldsOf } from '../message-log.ts'
+import type { StepTracer } from '../tracing/trace-pipeline.ts'
 import { compose } from './compose.ts'
 import { createContext, type PipelineContext } from './context.ts'
+import { tellStatus } from './handlers/status-tracking.ts'
 
 export interface RunDependencies {
   handlers: readonly MessageHandler[]
@@ -14,27 +19,52 @@ export interface RunDependencies {
   channelOrder: readonly string[]
   metrics: Metrics
   logger: Logger
+  traceStep?: StepTracer | undefined
   /** Stores the outcome of a message that ended before the dispatch handler. */
   dispatch(context: PipelineContext): Promise<void>
+  /** Told of such a message, which does not come to the handler that tells of the others. */
+  onStatus(context: PipelineContext, status: DerivedStatus): void
 }
 
-/** Runs one message through all handlers; resolves when its outcome is in the database. */
-export function createMessageRunner(deps: RunDependencies): (message: PipelineMessage) => Promise<void> {
+export interface MessageRunner {
+  /** Runs one message through all handlers; resolves when its outcome is in the database. */
+  run(message: PipelineMessage): Promise<void>
+  /** Fails one that keeps ending its process; no handler sees it. */
+  setAside(message: PipelineMessage): Promise<void>
+}
+
+export function createMessageRunner(deps: RunDependencies): MessageRunner {
   const chain = compose<PipelineContext>(deps.handlers, (context, handler, startedAt, durationMs) => {
     deps.metrics.step.observe({ step: handler.name }, durationMs / 1000)
     context.recordStep(handler.name, startedAt, durationMs)
+    deps.traceStep?.(context, handler, startedAt, durationMs)
   })
-  return async (message) => {
+
+  async function contextOf(message: PipelineMessage): Promise<PipelineContext> {
     await deps.changes.caughtUp(message.changeNumber)
     const candidates = await deps.configs.candidates(message.tenantId, message.storeId)
-    const { tenantId, messageId } = message
-    const logger = () => deps.logger.child({ tenantId, messageId })
-    const context = createContext(message, candidates, deps.channelOrder, logger)
-    await chain(context)
-    if (context.dispatched === null) {
+    const logger = () => deps.logger.child(logFieldsOf(message))
+    return createContext(message, candidates, deps.channelOrder, logger)
+  }
+
+  return {
+    async run(message) {
+      const context = await contextOf(message)
+      await chain(context)
+      if (context.dispatched !== null) return
       // A handler that did not call next() must have failed the message; this is for one that forgot to.
       context.fail('VALIDATION_FAILED', `handler '${context.steps.at(-1)?.step}' ended the message without saying why`)
       await deps.dispatch(context)
-    }
+      tellStatus(context, deps.onStatus)
+    },
+    async setAside(message) {
+      const context = await contextOf(message)
+      context.fail('POISONED', poisonedText(message))
+      await deps.dispatch(context)
+      if (!context.dispatched?.dispatched) return
+      deps.metrics.poisoned.inc({ stage: 'pipeline' })
+      tellStatus(context, deps.onStatus)
+      context.logger.error({ reason: poisonedText(message) }, 'message set aside')
+    },
   }
 }

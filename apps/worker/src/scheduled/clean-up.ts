@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { removeOldEntries } from '@message-center/core/audit/remove-old-entries.ts'
+import { removeOldBooks } from '@message-center/core/books/hourly-books.ts'
 import type { SettingsSource } from '@message-center/core/configs/settings-source.ts'
 import { PLATFORM_TENANT } from '@message-center/core/contracts/caller.ts'
 import { removeOldInboxRows } from '@message-center/core/inbox/remove-old-inbox-rows.ts'
@@ -41,6 +42,13 @@ export function cleanUpSteps({ pool, settings }: { pool: Pool; settings: Setting
       async remove(limit) {
         const { inboxRetentionDays } = await settings(PLATFORM_TENANT)
         return removeOldInboxRows(pool, new Date(Date.now() - inboxRetentionDays * DAY_MS), limit)
+      },
+    },
+    {
+      name: 'hourly books',
+      async remove(limit) {
+        const { retentionMonths } = await settings(PLATFORM_TENANT)
+        return removeOldBooks(pool, monthStart(new Date(), -retentionMonths), limit)
       },
     },
     {

@@ -5,8 +5,8 @@ import { listPartitions, monthStart, partitionName } from '@message-center/core/
 import { SETTINGS, type Settings } from '@message-center/core/settings/definitions.ts'
 import { readEnv } from '@message-center/core/settings/env.ts'
 import { createLogger } from '@message-center/core/telemetry/logger.ts'
-import { createMetrics, type Metrics } from '@message-center/core/telemetry/metrics.ts'
-import { createUpkeepMetrics } from '@message-center/core/telemetry/upkeep-metrics.ts'
+import { UPKEEP_METRICS } from '@message-center/core/telemetry/metric-definitions.ts'
+import { createMetrics, type Metrics, registerMetrics } from '@message-center/core/telemetry/metrics.ts'
 import { createTestDatabase, type TestDatabase } from '@message-center/devkit/testing/test-database.ts'
 import { until } from '@message-center/devkit/testing/until.ts'
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'
@@ -25,7 +25,7 @@ beforeEach(async () => {
     pool: database.pool,
     connect: () => connectDatabase(env),
     settings: async () => settings,
-    metrics: createUpkeepMetrics(registry),
+    metrics: registerMetrics(registry, UPKEEP_METRICS),
     logger: createLogger('partitions-test', 'silent'),
   }
 })

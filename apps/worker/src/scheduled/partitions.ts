@@ -8,7 +8,7 @@ import {
   partitionFaults,
 } from '@message-center/core/schema/maintain-partitions.ts'
 import type { Logger } from '@message-center/core/telemetry/logger.ts'
-import type { UpkeepMetrics } from '@message-center/core/telemetry/upkeep-metrics.ts'
+import type { UpkeepMetrics } from '@message-center/core/telemetry/metrics.ts'
 import type { Connection, Pool, RowDataPacket } from 'mysql2/promise'
 
 export interface PartitionDependencies {

@@ -89,6 +89,16 @@ describe('when Redis was emptied', () => {
     expect(await waitingIn(queues.channel('LOCAL'))).toBe(MANY)
   })
 
+  test('the new job of a task goes on in its message’s trace', async () => {
+    const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
+    const [ref] = await storePending(database.pool, 1, { traceparent })
+    if (!ref) throw new Error('nothing stored')
+    await dispatchMessages(database.pool, [planned(ref)])
+    expect(await afterLoss()).toBe(1)
+    const [job] = await queues.channel('LOCAL').getJobs()
+    expect(job?.data).toMatchObject({ messageId: ref.messageId, traceparent })
+  })
+
   test('several processes that do it at once give each task one job', async () => {
     await storeDispatched(database.pool, 200)
     await Promise.all([afterLoss(), afterLoss(), afterLoss()])
@@ -111,7 +121,7 @@ describe('when Redis was emptied', () => {
       waiting.taskId,
     ])
     const leaseUntil = new Date(Date.now() + 300_000)
-    const claim = { token: 'somebody', dueBy: new Date(), leaseUntil, takeOverFrom: null }
+    const claim = { token: 'somebody', dueBy: new Date(), leaseMs: 300_000, takeOverFrom: null }
     await claimTasks(database.pool, [{ ...held, ...claim }])
     await afterLoss()
     const jobs = await queues.channel('LOCAL').getDelayed()
@@ -189,7 +199,7 @@ describe('as usual', () => {
     const [task] = await storeDispatched(database.pool, 1)
     if (!task) throw new Error('nothing stored')
     const dueBy = new Date()
-    await claimTasks(database.pool, [{ ...task, token: 'x', dueBy, leaseUntil: dueBy, takeOverFrom: null }])
+    await claimTasks(database.pool, [{ ...task, token: 'x', dueBy, leaseMs: 0, takeOverFrom: null }])
     const nothing = {
       retryCount: 0,
       nextRetryTime: null,

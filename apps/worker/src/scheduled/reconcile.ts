@@ -143,6 +143,9 @@ async function newJob(deps: ReconcileDependencies, task: OpenTask, message: Over
   const { tenantId, messageId, createTime, channelType, taskId, configId, changeNumber } = task
   const data: ChannelJob = { tenantId, messageId, createTime, channelType, taskId, configId, changeNumber }
   if (message?.expiresAt) data.expiresAt = message.expiresAt.getTime()
+  if (message) data.sendableSince = message.sendableSince.getTime()
+  if (task.status === 'PENDING' && task.nextRetryTime) data.held = true
+  if (message?.traceparent) data.traceparent = message.traceparent
   // Somebody may be sending still: the next one looks when that can no longer be.
   const notBefore = task.status === 'SENDING' ? task.leaseUntil : task.nextRetryTime
   const opts = channelJobOptions({

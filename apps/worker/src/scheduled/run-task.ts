@@ -1,6 +1,6 @@
 import type { Settings } from '@message-center/core/settings/definitions.ts'
 import type { Logger } from '@message-center/core/telemetry/logger.ts'
-import type { UpkeepMetrics } from '@message-center/core/telemetry/upkeep-metrics.ts'
+import type { UpkeepMetrics } from '@message-center/core/telemetry/metrics.ts'
 
 /** Work that recurs, run by one process at a time. */
 export interface ScheduledTask {

@@ -1,10 +1,10 @@
 import type { SettingsSource } from '@message-center/core/configs/settings-source.ts'
 import type { ConfigChanges } from '@message-center/core/configs/watch-changes.ts'
 import { PLATFORM_TENANT } from '@message-center/core/contracts/caller.ts'
+import type { LossMarkers } from '@message-center/core/queues/loss-markers.ts'
 import { SCHEDULED_QUEUE } from '@message-center/core/queues/names.ts'
-import type { RedisConnection } from '@message-center/core/queues/redis.ts'
 import type { Logger } from '@message-center/core/telemetry/logger.ts'
-import type { UpkeepMetrics } from '@message-center/core/telemetry/upkeep-metrics.ts'
+import type { UpkeepMetrics } from '@message-center/core/telemetry/metrics.ts'
 import type { Queue } from 'bullmq'
 import type { WorkerFactory } from '../bull-worker.ts'
 import { createTaskRunner, type ScheduledTask } from './run-task.ts'
@@ -19,23 +19,22 @@ const KEPT_FOR_PEOPLE = { removeOnComplete: { count: 20 }, removeOnFail: { count
 /**
  * Runs the scheduled tasks as BullMQ job schedulers, visible in the queue `scheduled`. The next run's job is made when a
  * run begins: a worker that dies takes no later run with it. The schedulers live in Redis as well, so each process watches
- * a marker key there: is it gone, Redis was emptied; the schedulers are made again and what Redis held is rebuilt.
+ * whether Redis may have lost something: then the schedulers are made again and what Redis held is rebuilt.
  * Nothing here needs Redis to be there at the start.
  */
 export function startScheduler(deps: {
   tasks: readonly ScheduledTask[]
-  /** Rebuilds what an emptied Redis held; undefined where another process is at it. */
+  /** Rebuilds what Redis held; undefined where another process is at it. */
   rebuild(): Promise<unknown>
   settings: SettingsSource
   changes: Pick<ConfigChanges, 'subscribe'>
   queue: Queue
-  redis: RedisConnection
-  markerKey: string
+  markers: LossMarkers
   createWorker: WorkerFactory
   metrics: UpkeepMetrics
   logger: Logger
 }) {
-  const { tasks, queue, redis, markerKey, logger } = deps
+  const { tasks, queue, markers, logger } = deps
   const stopping = new AbortController()
   const runTask = createTaskRunner({ ...deps, signal: stopping.signal })
   // A long run of one task must not keep the others waiting.
@@ -55,6 +54,7 @@ export function startScheduler(deps: {
     const settings = await deps.settings(PLATFORM_TENANT)
     for (const { name, everySeconds } of tasks) {
       const every = everySeconds(settings) * 1_000
+      deps.metrics.interval.set({ task: name }, every / 1_000)
       const present = await queue.getJobScheduler(name)
       // One that is right is left alone: made again by each process, it might never come to run.
       if (present?.every === every && (present.next ?? 0) > Date.now() - OVERDUE_MS) continue
@@ -64,19 +64,22 @@ export function startScheduler(deps: {
   }
 
   async function watch(): Promise<void> {
-    const emptied = (await redis.exists(markerKey)) === 0
-    if (emptied || performance.now() - checkedAt > RECHECK_MS) {
+    const lost = await markers.lost()
+    if (lost.length > 0 || performance.now() - checkedAt > RECHECK_MS) {
       await schedule().catch((error) => {
         checkedAt = Number.NEGATIVE_INFINITY
         throw error
       })
     }
-    if (!emptied) return
-    logger.warn('redis holds no marker: it is new or was emptied; everything that is not final gets its job again')
+    if (lost.length === 0) return
+    logger.warn(
+      { lost },
+      'redis is new, was emptied, restarted or replaced: what is not final and lacks its job gets it again',
+    )
     // The marker comes last: a crash half-way is a loss still to be made up for.
     // Whoever is at it may have begun before the loss; the next look tells whether the marker is there.
     if ((await deps.rebuild()) === undefined) return
-    await redis.set(markerKey, new Date().toISOString())
+    await markers.rebuilt(lost)
   }
 
   let watching: Promise<void> = Promise.resolve()

@@ -7,6 +7,8 @@ export interface DueCallback {
   url: string
   /** Not before; null = at once. */
   nextTime: Date | null
+  /** Where its message is in a trace, W3C. */
+  traceparent: string | null
 }
 
 /**
@@ -15,7 +17,7 @@ export interface DueCallback {
  */
 export async function findCallbacks(pool: Pool, refs: readonly CallbackRef[]): Promise<(DueCallback | undefined)[]> {
   const [rows] = await pool.query<RowDataPacket[]>(
-    `SELECT STRAIGHT_JOIN m.id, m.callback_generation, m.callback_next_time,
+    `SELECT STRAIGHT_JOIN m.id, m.callback_generation, m.callback_next_time, m.traceparent,
        JSON_UNQUOTE(JSON_EXTRACT(m.attributes, '$.callbackUrl')) AS url
      FROM ${REFS_TABLE} JOIN msg_message m FORCE INDEX (uk_message) ON m.tenant_id = j.t AND m.message_id = j.m AND m.create_time = j.c
      WHERE m.callback_state = 'DUE' AND m.status IN ${FINAL_STATUSES}`,
@@ -24,6 +26,6 @@ export async function findCallbacks(pool: Pool, refs: readonly CallbackRef[]): P
   const byEvent = new Map(rows.map((row) => [`${row.id} ${row.callback_generation}`, row]))
   return refs.map(({ rowId, generation }) => {
     const row = byEvent.get(`${rowId} ${generation}`)
-    return row && { url: row.url, nextTime: row.callback_next_time }
+    return row && { url: row.url, nextTime: row.callback_next_time, traceparent: row.traceparent }
   })
 }

@@ -191,3 +191,46 @@ describe('when it does not go well', () => {
     expect(fetches()).toBe(1)
   })
 })
+
+describe('a token that is about to run out is refreshed before anybody waits for it', () => {
+  const short = async (fetchNumber: number) => ({
+    value: `t${fetchNumber}`,
+    lifetimeMs: fetchNumber === 1 ? 60_000 : 7_200_000,
+  })
+
+  test('by one of several processes, and the others have it once theirs has ended', async () => {
+    const [first, second] = await processes(2)
+    const { app, fetches } = countingApp(short)
+    if (!first || !second) throw new Error('no processes')
+    await first.tokens.get(app, patient())
+    const refreshed = await Promise.all([first, second].map(({ tokens }) => tokens.refresh(app, 120_000)))
+    expect([refreshed.filter((one) => one).length, fetches()]).toEqual([1, 2])
+    const late = createTestTokens(inject('redisUrl'), second.keyPrefix)
+    cleanups.push(late.close)
+    await late.connected()
+    expect((await late.tokens.get(app, patient())).value).toBe('t2')
+    expect(fetches()).toBe(2)
+  })
+
+  test('not where it lasts, where there is none, or where somebody is at it', async () => {
+    const [one] = await processes(1)
+    const { app, fetches } = countingApp()
+    expect(await one?.tokens.refresh(app, 120_000)).toBe(false)
+    await one?.tokens.get(app, patient())
+    expect(await one?.tokens.refresh(app, 120_000)).toBe(false)
+    expect(fetches()).toBe(1)
+  })
+
+  test('a refusal reaches who asked, and the lock is free again', async () => {
+    const [one] = await processes(1)
+    let refuse = true
+    const { app } = countingApp(async (fetchNumber) => {
+      if (fetchNumber > 1 && refuse) throw new ChannelError('PERMANENT', { code: '40001', message: 'wrong secret' })
+      return short(fetchNumber === 1 ? 1 : 2)
+    })
+    await one?.tokens.get(app, patient())
+    await expect(one?.tokens.refresh(app, 120_000)).rejects.toMatchObject({ errorClass: 'PERMANENT' })
+    refuse = false
+    expect(await one?.tokens.refresh(app, 120_000)).toBe(true)
+  })
+})

@@ -27,6 +27,13 @@ export interface AccessTokens {
    * @throws ChannelError, never UNKNOWN
    */
   renew(app: TokenApp, refused: AccessToken, signal: AbortSignal): Promise<AccessToken>
+  /**
+   * Fetches the next token where the shared one may be used for less than `aheadMs` more; the others find it once theirs has
+   * run out. Nothing where there is none, or where somebody is fetching it already.
+   * @returns whether one was fetched
+   * @throws ChannelError, never UNKNOWN; or what Redis says
+   */
+  refresh(app: TokenApp, aheadMs: number): Promise<boolean>
 }
 
 const MAX_APPS = 10_000
@@ -134,7 +141,27 @@ export function createAccessTokens(options: {
     return token
   }
 
+  async function refresh(app: TokenApp, aheadMs: number): Promise<boolean> {
+    const key = keyOf(app)
+    const runsOut = async () => {
+      const kept = await store.read(key)
+      return kept !== undefined && kept.usableMs < aheadMs
+    }
+    if (!(await runsOut())) return false
+    const lock = await store.lock(key, LOCK_MS)
+    if (lock === undefined) return false
+    try {
+      // The lock's last holder may just have put another one there.
+      if (!(await runsOut())) return false
+      await fetchAndShare(key, app)
+      return true
+    } finally {
+      await store.unlock(key, lock).catch(onError)
+    }
+  }
+
   return {
+    refresh,
     get: (app, signal) => obtain(app, undefined, signal),
     renew: (app, refused, signal) => obtain(app, refused, signal),
   }

@@ -67,6 +67,7 @@ export function createTestSender(adapter: ChannelAdapter, config: Record<string,
         },
         tools,
       ),
+    refreshToken: (aheadMs: number) => adapter.refreshToken?.(config, aheadMs, tools),
     recall: (providerMessageId: string | null) => adapter.recall?.({ config, providerMessageId, task }, tools),
     checkResult: (providerMessageId: string | null) =>
       adapter.checkResult?.({ config, providerMessageId, task }, tools),

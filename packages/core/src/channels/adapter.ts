@@ -135,6 +135,13 @@ export interface ChannelAdapter {
    */
   checkResult?(sent: SentMessage, tools: SendTools): Promise<DeliveryReport | undefined>
   /**
+   * For a provider whose access tokens run out: fetches the next one where the present one has less than `aheadMs` left, so
+   * that no message waits for it. Called for every enabled config about once a minute; one whose token nobody uses has none.
+   * @returns whether one was fetched
+   * @throws ChannelError
+   */
+  refreshToken?(config: Record<string, unknown>, aheadMs: number, tools: SendTools): Promise<boolean>
+  /**
    * Takes a delivered message back. Where its config was deleted it is asked only if an empty config fits `configSchema`,
    * and is given that. A refusal of the provider (too old, cannot be recalled) is an outcome, not an error.
    * @throws ChannelError for a passing fault: asking again may help

@@ -99,3 +99,18 @@ describe.each<Provider>(['dingtalk', 'wecom'])('%s: 300 messages by three proces
     expect(calls[PROVIDERS[provider].tokenPath]).toBe(2)
   })
 })
+
+test.each<Provider>(['dingtalk', 'wecom'])(
+  '%s: a token that is about to end is refreshed, and sends go on with the next one',
+  async (provider) => {
+    const [first, second] = await threeSenders(provider, inject('redisUrl'))
+    const recipients = { ...NOBODY, userIds: ['u1'] }
+    const fetches = async () => (await sandbox.client.counters()).calls[PROVIDERS[provider].tokenPath]
+    await first?.send({ recipients })
+    expect(await first?.refreshToken(60_000)).toBe(false)
+    expect(await first?.refreshToken(7_200_000)).toBe(true)
+    expect(await fetches()).toBe(2)
+    await second?.send({ recipients })
+    expect(await fetches()).toBe(2)
+  },
+)

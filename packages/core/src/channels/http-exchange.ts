@@ -49,6 +49,7 @@ export function exchange(dispatcher: Dispatcher, request: HttpRequest, timeoutMs
       controller?.abort(error)
     })
   const onAbort = (): void => fail(abortFault(request.signal?.reason, sent))
+  const latest = performance.now() + timeoutMs
   const deadline = setTimeout(() => fail(deadlineFault(timeoutMs, sent)), timeoutMs)
 
   request.signal?.addEventListener('abort', onAbort, { once: true })
@@ -57,7 +58,9 @@ export function exchange(dispatcher: Dispatcher, request: HttpRequest, timeoutMs
   dispatcher.dispatch(dispatchOptions(url, request), {
     onRequestStart(started) {
       controller = started
-      // Given up while it waited for a connection: aborting here keeps it from being written.
+      // Given up while it waited for a connection: aborting here keeps it from being written. A process that stood still
+      // gets its new connection before its timers run.
+      if (performance.now() > latest) fail(deadlineFault(timeoutMs, sent))
       if (settled) started.abort(new Error('given up before it was sent'))
       else sent = true
     },

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { createProviderFetch, type ProviderFetch, postJson } from './http.ts'
+import { createProviderFetch, fetchUntil, type ProviderFetch, postJson } from './http.ts'
 import { type CannedAnswer, startRecordingServer } from './recording-server.ts'
 
 const cleanups: (() => Promise<unknown>)[] = []
@@ -113,5 +113,24 @@ describe('fetch', () => {
     const { server, fetch } = await setUp()
     const aborted = fetch(server.origin, { signal: AbortSignal.abort() })
     await expect(aborted).rejects.toMatchObject({ errorClass: 'TRANSIENT', code: 'ABORTED' })
+  })
+})
+
+describe('a fetch until a time', () => {
+  test.each([
+    ['ours', (fetch: ProviderFetch) => fetch],
+    ['any other', () => globalThis.fetch],
+  ])('(%s) works before it and begins no call after it: not sent', async (_whose, choose) => {
+    const { server, fetch } = await setUp()
+    const call = (latest: number) =>
+      postJson({
+        fetch: fetchUntil(choose(fetch), latest),
+        url: server.origin,
+        body: {},
+        signal: new AbortController().signal,
+      })
+    expect(await call(performance.now() + 60_000)).toMatchObject({ status: 200 })
+    await expect(call(performance.now() - 1)).rejects.toMatchObject({ errorClass: 'TRANSIENT', code: 'TIMEOUT' })
+    expect(server.requests).toHaveLength(1)
   })
 })

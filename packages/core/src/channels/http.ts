@@ -14,6 +14,8 @@ export interface ProviderFetchOptions {
   connections?: number
   /** Largest answer taken, in bytes; default 1 MiB. */
   maxAnswerBytes?: number
+  /** Runs each call, for traces. */
+  around?(request: HttpRequest, call: () => Promise<HttpAnswer>): Promise<HttpAnswer>
 }
 
 /** A `Fetch` that also offers the short way below it, which built-in adapters take through `postJson`. */
@@ -40,7 +42,9 @@ export function createProviderFetch(options: ProviderFetchOptions): { fetch: Pro
     bodyTimeout: 0,
     maxResponseSize: options.maxAnswerBytes ?? MAX_ANSWER_BYTES,
   })
-  const run = (request: HttpRequest): Promise<HttpAnswer> => exchange(agent, request, options.timeoutMs)
+  const call = (request: HttpRequest): Promise<HttpAnswer> => exchange(agent, request, options.timeoutMs)
+  const { around } = options
+  const run = around ? (request: HttpRequest) => around(request, () => call(request)) : call
   const fetch = async (url: string | URL, init: RequestInit = {}): Promise<Response> =>
     responseOf(await run(await requestOf(url, init)))
   let closed: Promise<void> | undefined
@@ -49,6 +53,28 @@ export function createProviderFetch(options: ProviderFetchOptions): { fetch: Pro
     return closed
   }
   return { fetch: Object.assign(fetch, { exchange: run }), close }
+}
+
+/**
+ * The same fetch, but no call begins after `latest` (on performance.now()'s clock): the timer that ends a send runs late in a
+ * process that stood still, and by then somebody else may be sending.
+ */
+export function fetchUntil(fetch: Fetch, latest: number): Fetch {
+  const inTime = () => {
+    if (performance.now() <= latest) return
+    throw new ChannelError('TRANSIENT', { code: 'TIMEOUT', message: 'the time was over before the call began' })
+  }
+  const guarded: Fetch = async (url, init) => {
+    inTime()
+    return fetch(url, init)
+  }
+  if (!isProviderFetch(fetch)) return guarded
+  return Object.assign(guarded, {
+    async exchange(request: HttpRequest) {
+      inTime()
+      return fetch.exchange(request)
+    },
+  })
 }
 
 async function requestOf(url: string | URL, init: RequestInit): Promise<HttpRequest> {

@@ -58,6 +58,16 @@ export function createCandidateSource(pool: Pool, changes: ConfigChanges): Candi
   }
 }
 
+/** The enabled configs of all tenants, of some channel types. */
+export async function findEnabledConfigs(pool: Pool, channelTypes: readonly string[]): Promise<CandidateConfig[]> {
+  if (channelTypes.length === 0) return []
+  const [rows] = await pool.query<RowDataPacket[]>(
+    'SELECT * FROM msg_channel_config WHERE enabled = 1 AND channel_type IN (?) ORDER BY id',
+    [channelTypes],
+  )
+  return rows.map(toCandidate)
+}
+
 /** A config as far as its line goes. */
 export type LimitedConfig = Pick<CandidateConfig, 'id' | 'tenantId' | 'channelType' | 'rateLimit'>
 

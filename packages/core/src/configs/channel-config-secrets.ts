@@ -20,12 +20,19 @@ export function sealSettings(cipher: Cipher, row: RowIdentity, settings: Setting
   return cipher.encrypt(JSON.stringify(settings), bindingOf(row))
 }
 
+/** What rows in memory have been found to hold: each send asks, and decrypting costs as much as the rest of it. */
+const opened = new WeakMap<SealedRow, { cipher: Cipher; configJson: string; settings: Settings }>()
+
 /**
- * The settings in a `config_json` column.
+ * The settings in a `config_json` column; the same object for the same row.
  * @throws CipherError where they cannot be decrypted
  */
 export function openSettings(cipher: Cipher, row: SealedRow): Settings {
-  return JSON.parse(cipher.decrypt(row.configJson, bindingOf(row))) as Settings
+  const known = opened.get(row)
+  if (known?.cipher === cipher && known.configJson === row.configJson) return known.settings
+  const settings = Object.freeze(JSON.parse(cipher.decrypt(row.configJson, bindingOf(row))) as Settings)
+  opened.set(row, { cipher, configJson: row.configJson, settings })
+  return settings
 }
 
 /** Likewise; no settings at all where their key is lost, so that they can be replaced by new ones. */

@@ -5,6 +5,7 @@ import { PLATFORM_TENANT } from '../contracts/caller.ts'
 import { AppError } from '../contracts/errors.ts'
 import type { Setting } from '../contracts/settings.ts'
 import { compileValidator } from '../contracts/validator.ts'
+import type { NacosSettings } from '../nacos/nacos-settings.ts'
 import { SETTINGS, type SettingDefinition } from '../settings/definitions.ts'
 import type { Env } from '../settings/env.ts'
 import { type ChangeCall, changeConfigs } from './change.ts'
@@ -18,12 +19,14 @@ const definitions: Record<string, SettingDefinition> = SETTINGS
 const validators = new Map(Object.entries(definitions).map(([key, { schema }]) => [key, compileValidator(schema)]))
 const MAX_UPDATED_BY = 128
 
-/** The dynamic settings: a tenant's own, over the platform's, over the defaults. */
-export function createSettingsStore({ pool, env }: { pool: Pool; env: Env }) {
+/** The dynamic settings: a tenant's own, over the platform's, over the defaults, which Nacos may hold. */
+export function createSettingsStore(deps: { pool: Pool; env: Env; nacos?: Pick<NacosSettings, 'values'> | undefined }) {
+  const { pool, env, nacos } = deps
+
   function toAnswer(key: string, stored: StoredValues): Setting {
     const definition = definitionOf(key)
     const entry = stored.get(key)
-    const defaultValue = definition.fallback(env)
+    const defaultValue = nacos?.values()[key] ?? definition.fallback(env)
     const source = !entry ? 'default' : entry.tenantId === PLATFORM_TENANT ? 'platform' : 'tenant'
     return { key, value: entry ? entry.value : defaultValue, defaultValue, source, description: definition.description }
   }
@@ -64,6 +67,8 @@ export function createSettingsStore({ pool, env }: { pool: Pool; env: Env }) {
     },
     /** Whether only the platform may change it, for all tenants. */
     isPlatformWide: (key: string): boolean => definitionOf(key).scope === 'platform',
+    /** Whether only the platform may set it, for whomever. */
+    isSetByPlatform: (key: string): boolean => definitionOf(key).setBy === 'platform',
     /** @throws AppError VALIDATION_FAILED, or PRECONDITION_FAILED where `ifMatch` is not of what would be replaced */
     async set(call: ChangeCall, key: string, value: unknown): Promise<Tagged<Setting>> {
       definitionOf(key)

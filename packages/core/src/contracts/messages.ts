@@ -25,6 +25,7 @@ export const OUTCOME_CODES = [
   'NO_RECIPIENT',
   'EXPIRED',
   'CANCELLED',
+  'POISONED',
 ] as const
 export type OutcomeCode = (typeof OUTCOME_CODES)[number]
 
@@ -214,9 +215,21 @@ export const TraceAttempt = Type.Object({
   ...Trace.properties,
 })
 export type TraceAttempt = Static<typeof TraceAttempt>
+const JobId = Type.String({ description: 'For the queue board; finished jobs are kept for a while only' })
 export const MessageTrace = Type.Object({
   messageId: Type.String(),
+  /** In the queue `pipeline`; absent before a later sendAt. */
+  jobId: Type.Optional(JobId),
+  traceId: Type.Optional(Type.String({ description: 'Its trace in the tracing system; absent where it has none' })),
   steps: Type.Array(TraceStep),
-  tasks: Type.Array(Type.Object({ taskId: IdOutput, channelType: Type.String(), attempts: Type.Array(TraceAttempt) })),
+  tasks: Type.Array(
+    Type.Object({
+      taskId: IdOutput,
+      channelType: Type.String(),
+      /** In the queue `channel.<channelType>`. */
+      jobId: JobId,
+      attempts: Type.Array(TraceAttempt),
+    }),
+  ),
 })
 export type MessageTrace = Static<typeof MessageTrace>

@@ -3,6 +3,7 @@ import { isIP, type Socket } from 'node:net'
 import type { Pool as CallbackPool, PoolConnection } from 'mysql2'
 import { type Connection, createConnection, createPool, type Pool, type PoolOptions } from 'mysql2/promise'
 import type { Env } from '../settings/env.ts'
+import { isDatabaseUnavailable } from './unavailable.ts'
 
 export type DatabaseEnv = Pick<Env, 'databaseUrl' | 'databaseSsl' | 'databaseSslCa'>
 
@@ -73,6 +74,13 @@ export function createDatabasePool(env: DatabaseEnv, limit = 10): Pool {
   pool.pool.on('release', (connection) => socketOf(connection).setTimeout(0))
   limitWaiting(pool.pool)
   return pool
+}
+
+/** Closes a pool. A connection that breaks while it takes its leave, or has broken before, is closed as well. */
+export async function endPool(pool: Pool): Promise<void> {
+  await pool.end().catch((error: unknown) => {
+    if (!isDatabaseUnavailable(error)) throw error
+  })
 }
 
 /** The driver lets callers wait for a free connection without end; `query` gets its connection this way, too. */

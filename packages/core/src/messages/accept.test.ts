@@ -56,7 +56,7 @@ function acceptorOn(pool: Pool): Acceptor {
     pool,
     queues,
     rules: { channelTypes: new Set(['LOCAL']), hasCallbackSecret: () => false, callbackUrlFault: () => undefined },
-    onFlush: (messages) => flushes.push(messages),
+    onFlush: ({ length }) => flushes.push(length),
     onEnqueueError: (error) => enqueueErrors.push(error),
   })
 }

@@ -12,7 +12,16 @@ import { type MessageRules, type ValidMessage, validateMessage } from './message
 /** What became of one message that was handed in. `new` and `same` are successes. */
 export interface Accepted {
   outcome: 'new' | 'same'
+  tenantId: string
   messageId: string
+}
+
+/** Where a message that is handed in belongs in the traces. */
+export interface TraceOrigin {
+  /** Kept with the message; without it, its way is not traced. */
+  traceparent?: string | undefined
+  /** It is one of many of its request: it gets a trace of its own. */
+  ofBatch?: boolean
 }
 
 export interface AcceptorDependencies {
@@ -21,7 +30,8 @@ export interface AcceptorDependencies {
   rules: MessageRules
   /** A flush that could not be put on the queue; the reconciler will do it. */
   onEnqueueError(error: unknown, messages: number): void
-  onFlush?(messages: number): void
+  /** Told of the messages that a group commit wrote, and how long it took. */
+  onFlush?(messages: readonly NewMessage[], seconds: number): void
 }
 
 export interface Acceptor {
@@ -29,7 +39,7 @@ export interface Acceptor {
    * Validates and stores one message; resolves once it is committed, whatever the state of Redis.
    * @throws AppError what the caller is told: validation, FORBIDDEN, MESSAGE_ID_CONFLICT, UNAVAILABLE
    */
-  accept(body: unknown, caller: Caller): Promise<Accepted>
+  accept(body: unknown, caller: Caller, origin?: TraceOrigin): Promise<Accepted>
   /** Messages waiting for a commit. */
   depth(): number
   /** Resolves when everything handed in has been answered and enqueued. */
@@ -68,14 +78,16 @@ export function createAcceptor({ pool, queues, rules, onEnqueueError, onFlush }:
   }
 
   async function flush(messages: ValidMessage[]): Promise<Outcome[]> {
+    const startedAt = performance.now()
     const flushId = uuidv4()
     const firsts = firstOfEachId(messages)
     const rows = assignJobs([...firsts.values()], flushId, new Date())
     const stored = await insertMessages(pool, rows, flushId)
+    const seconds = (performance.now() - startedAt) / 1_000
     const fresh = rows.filter((_, index) => stored[index]?.isNew)
     const added = enqueue(fresh).finally(() => enqueueing.delete(added))
     enqueueing.add(added)
-    onFlush?.(fresh.length)
+    onFlush?.(fresh, seconds)
     const keys = new Map([...firsts.keys()].map((id, index) => [id, stored[index]]))
     return messages.map((message) => {
       const key = keys.get(idOf(message))
@@ -87,6 +99,7 @@ export function createAcceptor({ pool, queues, rules, onEnqueueError, onFlush }:
   const batcher = createBatcher<ValidMessage, FlushResult>({
     maxItems: MAX_FLUSH,
     maxBytes: MAX_FLUSH_BYTES,
+    holderOf: ({ tenantId }) => tenantId,
     // Where numbers are delicate the data is stored twice (insert-messages.ts).
     sizeOf: ({ businessDataText, attributesText }) =>
       2 * Buffer.byteLength(businessDataText) + Buffer.byteLength(attributesText ?? '') + 200,
@@ -94,9 +107,10 @@ export function createAcceptor({ pool, queues, rules, onEnqueueError, onFlush }:
   })
 
   return {
-    async accept(body, caller) {
+    async accept(body, caller, origin) {
       const message = await validateMessage(body, caller, rules)
-      const { messageId } = message
+      const { tenantId, messageId } = message
+      if (origin?.traceparent) message.traceparent = origin.traceparent
       const outcome = await batcher.add(message).catch((error) => {
         throw asAppError(error, messageId)
       })
@@ -104,7 +118,7 @@ export function createAcceptor({ pool, queues, rules, onEnqueueError, onFlush }:
       if (outcome === 'conflict') {
         throw new AppError('MESSAGE_ID_CONFLICT', `message ${messageId} exists with other content`, { messageId })
       }
-      return { outcome, messageId }
+      return { outcome, tenantId, messageId }
     },
     depth: () => batcher.depth(),
     async close() {

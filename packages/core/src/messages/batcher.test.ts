@@ -30,6 +30,25 @@ describe('createBatcher', () => {
     expect(batcher.depth()).toBe(0)
   })
 
+  it('lets holders take turns in a batch that cannot take all, and keeps the order of each', async () => {
+    const gate = createGate()
+    const batcher = createBatcher<number, number>({
+      maxItems: 4,
+      holderOf: (item) => (item < 100 ? 'flood' : String(item)),
+      flush: gate.flush,
+    })
+    for (let item = 0; item < 4; item++) void batcher.add(item)
+    await settled()
+    for (let item = 4; item < 20; item++) void batcher.add(item)
+    for (const single of [100, 200]) void batcher.add(single)
+    gate.calls[0]?.succeed()
+    await settled()
+    expect(gate.batches()[1]).toEqual([4, 100, 200, 5])
+    gate.calls[1]?.succeed()
+    await settled()
+    expect(gate.batches()[2]).toEqual([6, 7, 8, 9])
+  })
+
   it('starts in a microtask, not by a timer', async () => {
     const gate = createGate()
     const batcher = createBatcher({ maxItems: 100, flush: gate.flush })

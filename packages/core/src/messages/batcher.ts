@@ -1,3 +1,5 @@
+import { createFairLines, type FairLines } from './fair-lines.ts'
+
 export interface BatcherOptions<Item, Result> {
   /** Most items of one batch. */
   maxItems: number
@@ -5,6 +7,11 @@ export interface BatcherOptions<Item, Result> {
   maxBytes?: number
   /** Size of an item in bytes; without it `maxBytes` has no effect. */
   sizeOf?(item: Item): number
+  /**
+   * Whose an item is: where more wait than a batch takes, holders take turns in it, and one who has many waiting does not
+   * delay the others. Each one's own order is kept. Default: all are of one.
+   */
+  holderOf?(item: Item): string
   /** Flushes under way at once; default 1. With more, batches still begin in order. */
   concurrency?: number
   /** Does the work of a batch: one result per item, in the items' order. A rejection rejects every item of the batch. */
@@ -31,13 +38,13 @@ interface Entry<Item, Result> {
 
 /**
  * Groups what arrives while the previous flush is under way into the next one. No timer: an idle batcher flushes at once
- * (in a microtask, so that a synchronous burst of adds is one batch), a busy one makes larger batches. Order is kept.
+ * (in a microtask, so that a synchronous burst of adds is one batch), a busy one makes larger batches. The order of each holder is kept.
  */
 export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result>): Batcher<Item, Result> {
   const { maxItems, maxBytes = Number.POSITIVE_INFINITY, sizeOf = () => 0, concurrency = 1, flush } = options
-  const { isolates = () => false } = options
+  const { isolates = () => false, holderOf = () => '' } = options
   if (!(maxItems >= 1 && concurrency >= 1)) throw new RangeError('maxItems and concurrency must be at least 1')
-  const waiting: Entry<Item, Result>[] = []
+  const waiting = createFairLines<Entry<Item, Result>>()
   let flushing = 0
   let unanswered = 0
   let scheduled = false
@@ -48,8 +55,7 @@ export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result
     scheduled = true
     queueMicrotask(() => {
       scheduled = false
-      while (waiting.length > 0 && flushing < concurrency)
-        void run(waiting.splice(0, batchLength(waiting, maxItems, maxBytes)))
+      while (waiting.size() > 0 && flushing < concurrency) void run(nextBatch(waiting, maxItems, maxBytes))
     })
   }
 
@@ -84,7 +90,7 @@ export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result
   return {
     add(item) {
       const { promise, resolve, reject } = Promise.withResolvers<Result>()
-      waiting.push({ item, bytes: sizeOf(item), resolve, reject })
+      waiting.push(holderOf(item), { item, bytes: sizeOf(item), resolve, reject })
       unanswered += 1
       schedule()
       return promise
@@ -94,14 +100,19 @@ export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result
   }
 }
 
-/** How many of the waiting, from the first, fit into one batch; at least one. */
-function batchLength(waiting: readonly { bytes: number }[], maxItems: number, maxBytes: number): number {
-  let length = 0
+/** Takes out as many of the waiting as fit into one batch, from the first; at least one. */
+function nextBatch<Entry extends { bytes: number }>(
+  waiting: FairLines<Entry>,
+  maxItems: number,
+  maxBytes: number,
+): Entry[] {
+  const batch: Entry[] = []
   let bytes = 0
-  for (const entry of waiting) {
-    bytes += entry.bytes
-    if (length === maxItems || (length > 0 && bytes > maxBytes)) break
-    length += 1
+  for (let next = waiting.peek(); next; next = waiting.peek()) {
+    bytes += next.bytes
+    if (batch.length === maxItems || (batch.length > 0 && bytes > maxBytes)) break
+    waiting.shift()
+    batch.push(next)
   }
-  return length
+  return batch
 }

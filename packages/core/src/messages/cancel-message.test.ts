@@ -45,8 +45,7 @@ async function dispatched(ref: MessageRef): Promise<[DispatchedTask, DispatchedT
 
 async function claim(ref: MessageRef, { taskId }: DispatchedTask): Promise<TaskRef & { token: string }> {
   const task = { taskId, createTime: ref.createTime, token: `holder-of-${taskId}` }
-  const leaseUntil = new Date(Date.now() + 60_000)
-  await claimTasks(database.pool, [{ ...task, dueBy: new Date(), leaseUntil, takeOverFrom: null }])
+  await claimTasks(database.pool, [{ ...task, dueBy: new Date(), leaseMs: 60_000, takeOverFrom: null }])
   return task
 }
 

@@ -12,13 +12,12 @@ beforeAll(async () => {
 afterAll(() => database.remove())
 
 function request({ taskId, createTime }: TaskRef, token: string, fields: Partial<ClaimRequest> = {}): ClaimRequest {
-  const now = new Date()
   return {
     taskId,
     createTime,
     token,
-    dueBy: now,
-    leaseUntil: new Date(now.getTime() + 15_000),
+    dueBy: new Date(),
+    leaseMs: 15_000,
     takeOverFrom: null,
     ...fields,
   }
@@ -74,16 +73,24 @@ test('two requests for one task in the same batch: one gets it', async () => {
 
 test('a held task is taken over only from the holder that is named', async () => {
   const task = await oneTask()
-  await claimTasks(database.pool, [request(task, 'holder')])
+  await claimTasks(database.pool, [request(task, 'holder', { leaseMs: 0 })])
   const [wrong] = await claimTasks(database.pool, [request(task, 'thief', { takeOverFrom: 'somebody' })])
   expect(wrong?.claimToken).toBe('holder')
   const [right] = await claimTasks(database.pool, [request(task, 'heir', { takeOverFrom: 'holder' })])
   expect(right?.claimToken).toBe('heir')
 })
 
+test('a held task is not taken over before its lease is over, whatever the asking process thinks what time it is', async () => {
+  const task = await oneTask()
+  const [held] = await claimTasks(database.pool, [request(task, 'holder', { leaseMs: 60_000 })])
+  expect(held?.leaseEndsAt).toBeGreaterThan(performance.now() + 50_000)
+  const [early] = await claimTasks(database.pool, [request(task, 'thief', { takeOverFrom: 'holder' })])
+  expect(early?.claimToken).toBe('holder')
+})
+
 test('an outcome counts only for the holder: who was taken over from changes nothing', async () => {
   const task = await oneTask()
-  await claimTasks(database.pool, [request(task, 'lost')])
+  await claimTasks(database.pool, [request(task, 'lost', { leaseMs: 0 })])
   await claimTasks(database.pool, [request(task, 'heir', { takeOverFrom: 'lost' })])
   await recordOutcomes(database.pool, [outcome(task, { token: 'lost', status: 'FAILED' })])
   const [after] = await claimTasks(database.pool, [request(task, 'look')])

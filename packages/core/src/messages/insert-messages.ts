@@ -97,12 +97,14 @@ async function insertRows(connection: PoolConnection, messages: NewMessage[]): P
       m.jobId,
       toDatetimeMs(m.sendAt ?? m.acceptedAt),
       m.wantsCallback ? 'AWAITED' : null,
+      m.traceparent ?? null,
       m.createTime,
     ]
   })
   await connection.query(
     `INSERT INTO msg_message (message_id, tenant_id, store_id, business_type, business_data, business_data_text, attributes,
-       target_channels, priority, send_at, expires_at, accepted_at, job_id, due_time, callback_state, create_time)
+       target_channels, priority, send_at, expires_at, accepted_at, job_id, due_time, callback_state, traceparent,
+       create_time)
      VALUES ?`,
     [rows],
   )

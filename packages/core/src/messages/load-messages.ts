@@ -22,6 +22,12 @@ export interface PipelineMessage extends MessageRef {
   revision: number
   /** The channels that the pipeline is to run again for; null = none. A PENDING message has not been through it at all. */
   rerunChannels: string[] | null
+  /** Where it is in a trace, W3C; null where its way is not traced. */
+  traceparent: string | null
+  /** Runs of the pipeline that ended without saying so. */
+  interruptions: number
+  /** Of these, those whose process died while it was at this message alone. */
+  crashes: number
 }
 
 /** Whether the pipeline has something to do for a message. */
@@ -33,7 +39,8 @@ export function awaitsPipeline({ status, rerunChannels }: PipelineMessage): bool
 export async function loadMessages(pool: Pool, refs: readonly MessageRef[]): Promise<PipelineMessage[]> {
   const [rows] = await pool.query<RowDataPacket[]>(
     `SELECT STRAIGHT_JOIN m.tenant_id, m.message_id, m.store_id, m.business_type, m.business_data, m.business_data_text,
-       m.attributes, m.target_channels, m.status, m.priority, m.expires_at, m.accepted_at, m.revision, m.rerun_channels,
+       m.attributes, m.target_channels, m.status, m.priority, m.expires_at, m.accepted_at, m.revision, m.rerun_channels, m.traceparent,
+       m.interruptions, m.crashes,
        DATE_FORMAT(m.create_time, '%Y-%m-%d %H:%i:%s') AS create_time,
        ${LATEST_CHANGE_NUMBER} AS change_number
      FROM ${REFS_TABLE} JOIN msg_message m FORCE INDEX (uk_message) ON m.tenant_id = j.t AND m.message_id = j.m AND m.create_time = j.c`,
@@ -55,5 +62,8 @@ export async function loadMessages(pool: Pool, refs: readonly MessageRef[]): Pro
     changeNumber: Number(row.change_number),
     revision: row.revision,
     rerunChannels: row.rerun_channels?.split(',') ?? null,
+    traceparent: row.traceparent,
+    interruptions: row.interruptions,
+    crashes: row.crashes,
   }))
 }

@@ -45,6 +45,8 @@ export interface FinishedMessage extends MessageRef {
   status: MessageStatus
   /** The callback that became due with it; null where none is wanted. */
   callback: CallbackRef | null
+  /** Where it is in a trace, W3C; absent where whoever finished it does not know. */
+  traceparent?: string | null
 }
 
 /**
@@ -62,7 +64,7 @@ export async function finishMessages(
 ): Promise<FinishedMessage[]> {
   const [rows] = await pool.query<RowDataPacket[]>(
     `SELECT STRAIGHT_JOIN k.tenant_id, k.message_id, DATE_FORMAT(k.create_time, '%Y-%m-%d %H:%i:%s') AS create_time,
-       k.channel_type, k.status, k.error_code, k.result_message, m.revision, m.id AS row_id, m.callback_state, m.callback_generation
+       k.channel_type, k.status, k.error_code, k.result_message, m.revision, m.id AS row_id, m.callback_state, m.callback_generation, m.traceparent
      FROM ${REFS_TABLE} JOIN msg_message m FORCE INDEX (uk_message) ON m.tenant_id = j.t AND m.message_id = j.m AND m.create_time = j.c
      JOIN msg_channel_task k FORCE INDEX (uk_task) ON k.tenant_id = j.t AND k.message_id = j.m AND k.create_time = j.c
      WHERE m.status NOT IN ${FINAL_STATUSES}`,
@@ -78,7 +80,7 @@ export async function finishMessages(
     if (!first || derived.status === 'PROCESSING') return []
     const ref = { tenantId: first.tenant_id, messageId: first.message_id, createTime: first.create_time }
     const callback = callbackBecomingDue(ref, first)
-    return [{ ...ref, ...derived, revision: Number(first.revision), callback }]
+    return [{ ...ref, ...derived, revision: Number(first.revision), callback, traceparent: first.traceparent }]
   })
   if (finished.length === 0) return []
   await storeFinal(pool, finished.sort(compareRefs))

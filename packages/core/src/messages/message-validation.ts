@@ -31,6 +31,8 @@ export interface ValidMessage {
   wantsCallback: boolean
   /** SHA-256, hex, over what makes two messages the same. */
   contentHash: string
+  /** Where it is in a trace, W3C; absent where its way is not traced. */
+  traceparent?: string
 }
 
 export interface MessageRules {

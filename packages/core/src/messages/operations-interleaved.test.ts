@@ -180,8 +180,8 @@ function slowly(pool: Pool): Pool {
   return { query } as unknown as Pool
 }
 
-function claimable(): Pick<ClaimRequest, 'dueBy' | 'leaseUntil' | 'takeOverFrom'> {
-  return { dueBy: new Date(), leaseUntil: new Date(Date.now() + LEASE_MS), takeOverFrom: null }
+function claimable(): Pick<ClaimRequest, 'dueBy' | 'leaseMs' | 'takeOverFrom'> {
+  return { dueBy: new Date(), leaseMs: LEASE_MS, takeOverFrom: null }
 }
 
 async function tasksOf(ref: MessageRef): Promise<RowDataPacket[]> {

@@ -15,6 +15,9 @@ export interface OverdueMessage extends MessageRef {
   jobId: string | null
   priority: number
   expiresAt: Date | null
+  /** Its acceptance, or `sendAt`. */
+  sendableSince: Date
+  traceparent: string | null
   /** A final one is here for its callback. */
   callback: { generation: number; nextTime: Date | null }
 }
@@ -60,7 +63,7 @@ export async function findOverdue(
   const [rows] = await pool.query<RowDataPacket[]>(
     `SELECT id, tenant_id, message_id, DATE_FORMAT(create_time, '%Y-%m-%d %H:%i:%s') AS create_time, due_time, status, job_id,
        (status = 'PENDING' OR rerun_channels IS NOT NULL) AS awaits_pipeline, priority, expires_at, callback_generation,
-       callback_next_time
+       callback_next_time, accepted_at, send_at, traceparent
      FROM msg_message WHERE ${conditions.join(' AND ')} ORDER BY due_time, id LIMIT ?`,
     [...values, limit],
   )
@@ -75,6 +78,8 @@ export async function findOverdue(
     jobId: row.job_id,
     priority: row.priority,
     expiresAt: row.expires_at,
+    sendableSince: row.send_at ?? row.accepted_at,
+    traceparent: row.traceparent,
     callback: { generation: row.callback_generation, nextTime: row.callback_next_time },
   }))
 }

@@ -8,6 +8,8 @@ import type {
   TraceAttempt,
   TraceStep,
 } from '../contracts/messages.ts'
+import { channelJobId } from '../queues/jobs.ts'
+import { traceIdOf } from '../telemetry/tracing.ts'
 import { parseLossless } from '../templates/lossless-json.ts'
 import { type MessageRef, toDatetime } from './message-ref.ts'
 
@@ -23,7 +25,9 @@ export async function findMessage(pool: Pool, tenantId: string, messageId: strin
     const tasks = await taskRows(pool, tenantId, messageId)
     // Nor with one that an operator has had tried again in between.
     const reopened = row.finish_time !== null && tasks.some(({ finish_time: time }) => time === null)
-    if (!reopened || look === MOST_LOOKS) return { ...toSummary(row, tasks), tasks: tasks.map(toTask) }
+    // Nor one that waits for the pipeline with the tasks that it made in between.
+    const dispatched = row.status === 'PENDING' && tasks.length > 0
+    if ((!reopened && !dispatched) || look === MOST_LOOKS) return { ...toSummary(row, tasks), tasks: tasks.map(toTask) }
   }
 }
 
@@ -33,12 +37,16 @@ export async function findTrace(pool: Pool, tenantId: string, messageId: string)
   if (!row) return undefined
   const tasks = await taskRows(pool, tenantId, messageId)
   const accepted: TraceStep = { step: 'accepted', at: row.accepted_at.toISOString(), durationMs: 0, outcome: 'ok' }
+  const traceId = traceIdOf(row.traceparent)
   return {
     messageId,
+    ...(row.job_id ? { jobId: row.job_id } : {}),
+    ...(traceId ? { traceId } : {}),
     steps: [accepted, ...parsed<TraceStep>(row.steps)],
     tasks: tasks.map((task) => ({
       taskId: String(task.id),
       channelType: task.channel_type,
+      jobId: channelJobId(String(task.id), task.generation),
       attempts: parsed<TraceAttempt>(task.attempts),
     })),
   }

@@ -37,7 +37,7 @@ const MAX_PROVIDER_CODE = 64
 /**
  * Records outcomes in one statement, and with it, where a config has a quota, what they took of it. An outcome counts only
  * for the holder of the claim: an attempt that was given up meanwhile changes nothing. What was cancelled while it was being
- * sent is not tried again: it ends as CANCELLED.
+ * sent is not tried again: it ends as CANCELLED. A send that has ended makes up for those that did not.
  */
 export async function recordOutcomes(pool: Pool, outcomes: readonly TaskOutcome[]): Promise<void> {
   const now = toDatetime(new Date())
@@ -67,8 +67,8 @@ export async function recordOutcomes(pool: Pool, outcomes: readonly TaskOutcome[
   })
 }
 
-/** The first one stays: it tells since when the task has been tried. */
-function keptAttempts(attempts: readonly TraceAttempt[]): TraceAttempt[] {
+/** As many as the column takes. The first one stays: it tells since when the task has been tried. */
+export function keptAttempts(attempts: readonly TraceAttempt[]): TraceAttempt[] {
   const kept =
     attempts.length > MAX_ATTEMPTS_KEPT ? [...attempts.slice(0, 1), ...attempts.slice(1 - MAX_ATTEMPTS_KEPT)] : attempts
   return kept.map(({ detail, providerCode, ...attempt }) => ({
@@ -91,5 +91,6 @@ const RECORD = `UPDATE JSON_TABLE(?, '$[*]' COLUMNS (
     k.next_retry_time = IF(${STOPPED}, NULL, j.next), k.error_code = IF(${STOPPED}, 'CANCELLED', j.code),
     k.result_message = IF(${STOPPED}, LEFT(CONCAT('CANCELLED: not tried again after ', COALESCE(j.text, 'it waited')), ${MAX_RESULT}), j.text),
     k.third_party_response = COALESCE(j.response, k.third_party_response), k.provider_message_id = j.provider_id,
-    k.attempts = COALESCE(j.attempts, k.attempts), k.finish_time = IF(j.status IN ('SUCCESS', 'FAILED') OR ${STOPPED}, j.now, NULL), k.claim_token = NULL, k.lease_until = NULL
+    k.attempts = COALESCE(j.attempts, k.attempts), k.finish_time = IF(j.status IN ('SUCCESS', 'FAILED') OR ${STOPPED}, j.now, NULL), k.claim_token = NULL, k.lease_until = NULL,
+    k.interruptions = IF(j.status = 'FAILED', k.interruptions, 0), k.crashes = IF(j.status = 'FAILED', k.crashes, 0)
   WHERE (j.token IS NULL AND k.status IN ('PENDING', 'RETRY')) OR (k.status = 'SENDING' AND k.claim_token = j.token)`

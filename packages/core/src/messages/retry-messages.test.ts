@@ -47,8 +47,7 @@ async function failedInSending(task: Partial<PlannedTask> = {}, code = 'CHANNEL_
 
 async function failInSending(ref: MessageRef, code = 'CHANNEL_ERROR'): Promise<void> {
   const task = { taskId: String((await taskRow(ref)).id), createTime: ref.createTime, token: 'sender' }
-  const leaseUntil = new Date(Date.now() + 60_000)
-  await claimTasks(database.pool, [{ ...task, dueBy: new Date(), leaseUntil, takeOverFrom: null }])
+  await claimTasks(database.pool, [{ ...task, dueBy: new Date(), leaseMs: 60_000, takeOverFrom: null }])
   const attempt = { attempt: 1, at: new Date().toISOString(), durationMs: 1, outcome: 'transient' }
   const outcome = { ...task, status: 'FAILED' as const, retryCount: 3, nextRetryTime: null, errorCode: code }
   const texts = { resultMessage: `${code}: x`, thirdPartyResponse: null, providerMessageId: null, attempts: [attempt] }
@@ -194,7 +193,7 @@ test('a task that waits for the pipeline is not to be claimed by a job of old', 
   await dispatchMessages(database.pool, [planned(ref, [{ failure: NOT_FOUND, renderedContent: null }])])
   await retry(ref)
   const task = { taskId: String((await taskRow(ref)).id), createTime: ref.createTime, token: 'job of old' }
-  const request = { ...task, dueBy: null, leaseUntil: new Date(Date.now() + 60_000), takeOverFrom: null }
+  const request = { ...task, dueBy: null, leaseMs: 60_000, takeOverFrom: null }
   expect(await claimTasks(database.pool, [request])).toMatchObject([{ status: 'PENDING', claimToken: null }])
 })
 

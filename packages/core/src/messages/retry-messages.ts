@@ -75,7 +75,7 @@ const REOPEN_TASKS = `UPDATE JSON_TABLE(?, '$[*]' COLUMNS (id BIGINT PATH '$[0]'
   STRAIGHT_JOIN msg_channel_task k FORCE INDEX (PRIMARY) ON k.id = j.id AND k.create_time = j.c
   SET k.status = 'PENDING', k.rendered_content = IF(j.rerun = 1, NULL, k.rendered_content), k.retry_count = 0,
     k.next_retry_time = j.next, k.error_code = NULL, k.result_message = NULL, k.finish_time = NULL,
-    k.generation = k.generation + 1, k.cancelled = 0, k.retried_at = j.at
+    k.generation = k.generation + 1, k.cancelled = 0, k.retried_at = j.at, k.interruptions = 0, k.crashes = 0
   WHERE k.status = 'FAILED'`
 
 async function reopenMessages(connection: PoolConnection, plans: readonly RetryPlan[], now: Date): Promise<void> {
@@ -108,7 +108,8 @@ const REOPEN_MESSAGES = `UPDATE JSON_TABLE(?, '$[*]' COLUMNS (
   STRAIGHT_JOIN msg_message m FORCE INDEX (uk_message) ON m.tenant_id = j.t AND m.message_id = j.m AND m.create_time = j.c
   SET m.status = j.status, m.total_channels = j.total, m.success_channels = j.success, m.failed_channels = j.failed,
     m.error_code = NULL, m.error_message = NULL, m.due_time = j.due, m.finish_time = NULL, m.job_id = NULL,
-    m.rerun_channels = j.rerun, m.revision = m.revision + 1, m.steps = j.steps`
+    m.rerun_channels = j.rerun, m.revision = m.revision + 1, m.steps = j.steps, m.interruptions = 0,
+    m.crashes = 0`
 
 function retryStep({ resend, rerun }: RetryPlan, now: Date) {
   const channels = (tasks: RetryPlan['rerun']) => tasks.map(({ channelType }) => channelType).join(', ')

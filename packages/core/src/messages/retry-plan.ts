@@ -23,7 +23,7 @@ export interface RetryPlan {
 }
 
 /** Outcomes after which the content is still what should be sent. */
-const SENT_AS_IT_IS = ['CHANNEL_ERROR', 'CANCELLED']
+const SENT_AS_IT_IS = ['CHANNEL_ERROR', 'CANCELLED', 'POISONED']
 
 /**
  * @returns undefined where nothing of the message has failed, or nothing that was selected

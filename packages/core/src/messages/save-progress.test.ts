@@ -18,7 +18,7 @@ async function claim({ taskId, createTime }: TaskRef, token: string) {
     createTime,
     token,
     dueBy: null,
-    leaseUntil: new Date(Date.now() + 15_000),
+    leaseMs: 15_000,
     takeOverFrom: null,
   }
   const [task] = await claimTasks(database.pool, [request])

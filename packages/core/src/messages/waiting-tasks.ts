@@ -24,6 +24,8 @@ export interface WaitingContent extends WaitingTask {
   progress: string | null
   retriedAt: Date | null
   expiresAt: Date | null
+  /** Of its message. */
+  traceparent: string | null
 }
 
 /** The tasks of a config that wait, for these messages; in the messages' order, those that do not wait left out. */
@@ -43,7 +45,7 @@ export async function findWaitingContents(
 ): Promise<WaitingContent[]> {
   const rows = await query(
     pool,
-    ', k.message_type, k.rendered_content, k.recipients, k.attempts, k.progress, k.retried_at, m.expires_at',
+    ', k.message_type, k.rendered_content, k.recipients, k.attempts, k.progress, k.retried_at, m.expires_at, m.traceparent',
     `JOIN msg_message m FORCE INDEX (uk_message)
        ON m.tenant_id = k.tenant_id AND m.message_id = k.message_id AND m.create_time = k.create_time`,
     config,
@@ -58,6 +60,7 @@ export async function findWaitingContents(
     progress: row.progress,
     retriedAt: row.retried_at,
     expiresAt: row.expires_at,
+    traceparent: row.traceparent,
   }))
   return inOrder(messageIds, contents)
 }

@@ -1,5 +1,5 @@
 import type { Logger } from '../telemetry/logger.ts'
-import type { RedisConnection } from './redis.ts'
+import { type RedisConnection, redisServers } from './redis.ts'
 
 /** What BullMQ 6 and the scripts of this repository build on; Valkey tells the version of Redis that it is compatible with. */
 const OLDEST_VERSION = '6.2.0'
@@ -10,8 +10,7 @@ const OLDEST_VERSION = '6.2.0'
  */
 export function warnOfUnfitRedis(redis: RedisConnection, logger: Logger): void {
   redis.on('ready', async () => {
-    const servers = 'nodes' in redis ? redis.nodes('master') : [redis]
-    for (const server of servers) {
+    for (const server of redisServers(redis)) {
       const info = await server.info().catch((error) => {
         logger.debug({ err: error }, 'redis does not tell its settings')
         return ''

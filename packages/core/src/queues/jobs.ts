@@ -20,6 +20,12 @@ export interface ChannelJob {
   changeNumber?: number
   /** Epoch ms after which the task must not be sent any more. */
   expiresAt?: number
+  /** Epoch ms from which it could have been sent, had nothing held it: its acceptance, or `sendAt`. For the metrics. */
+  sendableSince?: number
+  /** It had to wait on purpose: for a time window, a rate limit, the end of a pause. For the metrics. */
+  held?: boolean
+  /** Where its message is in a trace, W3C; absent where its way is not traced. */
+  traceparent?: string
 }
 
 /** Finished jobs are kept only for people who look into the queue; nothing reads them. */

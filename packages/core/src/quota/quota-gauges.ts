@@ -1,11 +1,12 @@
 import type { Pool, RowDataPacket } from 'mysql2/promise'
-import { Gauge, type Registry } from 'prom-client'
+import type { Registry } from 'prom-client'
+import { QUOTA_METRICS } from '../telemetry/metric-definitions.ts'
+import { registerMetrics } from '../telemetry/metrics.ts'
 import type { QuotaMonth } from './quota-month.ts'
 import { readQuotaUse } from './quota-usage.ts'
 
 /** Those nearest to their quota; with more configs than this, the others are far from any alert. */
 const MAX_CONFIGS = 200
-const LABELS = ['channel', 'config'] as const
 
 /**
  * Gauges of monthly quotas, read from MySQL when they are asked for: the same figures in every process. An alert at 80 %
@@ -21,17 +22,7 @@ export function exposeQuotas(registry: Registry, pool: Pool, monthOf: QuotaMonth
     })
     return reading
   }
-  const common = { labelNames: LABELS, registers: [registry], collect: refresh }
-  const most = new Gauge({
-    ...common,
-    name: 'message_center_monthly_quota',
-    help: 'Sends that a channel config may start in a month; only configs with a quota, the most used ones first',
-  })
-  const used = new Gauge({
-    ...common,
-    name: 'message_center_monthly_quota_used',
-    help: 'Sends of a channel config in this month',
-  })
+  const { most, used } = registerMetrics(registry, QUOTA_METRICS, refresh)
 
   async function read(): Promise<void> {
     const configs = await mostUsed(pool, monthOf).catch((error: unknown) => {

@@ -1,5 +1,6 @@
 import { createBatcher } from '../messages/batcher.ts'
 import type { RedisConnection } from '../queues/redis.ts'
+import type { Env } from '../settings/env.ts'
 import { checkLimit, encodeBatch, type Operation, type RateLimit, type ReserveRequest } from './operations.ts'
 import { type Row, runScript } from './script.ts'
 
@@ -7,6 +8,11 @@ import { type Row, runScript } from './script.ts'
 const MAX_BATCH = 200
 /** The longest provider call: the default of SEND_TIMEOUT_MS. */
 const MAX_CALL_MS = 10_000
+
+/** Start of a system's rate-limit keys: API and worker keep the same books. */
+export function rateLimitKeyPrefix({ queuePrefix }: Pick<Env, 'queuePrefix'>): string {
+  return `${queuePrefix}:rate`
+}
 
 export interface RateLimiterOptions {
   redis: RedisConnection

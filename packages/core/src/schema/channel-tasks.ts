@@ -53,6 +53,10 @@ export const channelTasks = mysqlTable(
     createTime: stampedSeconds('create_time'),
     updateTime: stampedSeconds('update_time'),
     finishTime: datetimeSeconds('finish_time'),
+    /** How often a send of it was begun and not ended, since it was last tried again. */
+    interruptions: int('interruptions').notNull().default(0),
+    /** How often a process has died while it sent this task, and nothing else. */
+    crashes: int('crashes').notNull().default(0),
   },
   (table) => [
     primaryKey({ columns: [table.id, table.createTime] }),

@@ -73,6 +73,12 @@ export const messages = mysqlTable(
     callbackResult: varchar('callback_result', { length: 255 }),
     /** Whose try is under way. */
     callbackToken: asciiBin('callback_token', { length: 64 }),
+    /** Where the message was accepted in its trace (W3C); NULL where it is not traced. */
+    traceparent: asciiBin('traceparent', { length: 55 }),
+    /** How often what carried it through the pipeline ended without saying so, since it was last tried again. */
+    interruptions: int('interruptions').notNull().default(0),
+    /** How often a process has died while it carried this message, and nothing else. */
+    crashes: int('crashes').notNull().default(0),
   },
   (table) => [
     primaryKey({ columns: [table.id, table.createTime] }),

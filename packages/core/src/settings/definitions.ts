@@ -7,6 +7,8 @@ export interface SettingDefinition {
   description: string
   /** platform: one value for all tenants, set by the role `platform` only. */
   scope: 'tenant' | 'platform'
+  /** Only the role `platform` sets it, also where each tenant has a value of its own: what guards the others from a tenant. */
+  setBy?: 'platform'
   /** The value where neither tenant nor platform set one. */
   fallback(env: Env): unknown
 }
@@ -37,6 +39,43 @@ export const SETTINGS = {
       "Calls that one client (a token's `sub`) may make a minute at each API process; more are answered with 429",
     scope: 'tenant',
     fallback: () => 600_000,
+  },
+  maxWaitingMessages: {
+    schema: Type.Integer({ minimum: 1, maximum: 10_000_000 }),
+    description:
+      'Messages of a tenant that may be under way, due and not final; beyond, its calls that send are answered with 429',
+    scope: 'tenant',
+    setBy: 'platform',
+    fallback: () => 100_000,
+  },
+  maxWaitingSeconds: {
+    schema: Type.Integer({ minimum: 1, maximum: 604_800 }),
+    description:
+      "Seconds that a tenant's longest waiting message may have waited in a queue; beyond, its calls that send are answered with 429",
+    scope: 'tenant',
+    setBy: 'platform',
+    fallback: () => 1_800,
+  },
+  maxWaitingMessagesInAll: {
+    schema: Type.Integer({ minimum: 1, maximum: 10_000_000 }),
+    description:
+      'Messages of all tenants that may be under way, due and not final; beyond, calls that send are answered with 503. Bounds the memory of Redis: docs/adr/0026 tells the bytes per message',
+    scope: 'platform',
+    fallback: () => 300_000,
+  },
+  maxWaitingSecondsInAll: {
+    schema: Type.Integer({ minimum: 1, maximum: 604_800 }),
+    description:
+      'Seconds that the longest waiting message may have waited for the pipeline; beyond, calls that send are answered with 503',
+    scope: 'platform',
+    fallback: () => 1_800,
+  },
+  maxRedisMemoryPercent: {
+    schema: Type.Integer({ minimum: 1, maximum: 100 }),
+    description:
+      "Percent of Redis' maxmemory that may be in use; beyond, calls that send are answered with 503. Without a maxmemory it has no effect",
+    scope: 'platform',
+    fallback: () => 80,
   },
   sendingPaused: {
     schema: Type.Boolean(),
@@ -90,6 +129,25 @@ export const SETTINGS = {
     scope: 'platform',
     fallback: () => 3_600,
   },
+  booksIntervalSeconds: {
+    schema: Type.Integer({ minimum: 30, maximum: 3_600 }),
+    description: 'How often the task books counts what has become of the messages of each hour',
+    scope: 'platform',
+    fallback: () => 300,
+  },
+  tokenRefreshIntervalSeconds: {
+    schema: Type.Integer({ minimum: 10, maximum: 300 }),
+    description: 'How often the task refresh-tokens looks for access tokens of apps that are about to run out',
+    scope: 'platform',
+    fallback: () => 60,
+  },
+  metricsTenants: {
+    schema: Type.Integer({ minimum: 0, maximum: 200 }),
+    description:
+      'How many tenants, the busiest ones, have time series of their own in the metrics; the others are summed up as other',
+    scope: 'platform',
+    fallback: () => 20,
+  },
   logLevel: {
     schema: Type.Enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']),
     description: 'Least severe level that all processes log',
@@ -105,6 +163,11 @@ export interface Settings {
   retryInitialDelayMs: number
   sendingPaused: boolean
   apiRequestsPerMinute: number
+  maxWaitingMessages: number
+  maxWaitingSeconds: number
+  maxWaitingMessagesInAll: number
+  maxWaitingSecondsInAll: number
+  maxRedisMemoryPercent: number
   retentionMonths: number
   inboxRetentionDays: number
   auditRetentionMonths: number
@@ -112,5 +175,8 @@ export interface Settings {
   advanceLinesIntervalSeconds: number
   partitionIntervalSeconds: number
   cleanUpIntervalSeconds: number
+  booksIntervalSeconds: number
+  tokenRefreshIntervalSeconds: number
+  metricsTenants: number
   logLevel: string
 }

@@ -71,8 +71,11 @@ test('without the optional variables the defaults of the contract hold', () => {
     'opsPassword',
     'metricsToken',
     'logFile',
-    'otlpEndpoint',
+    'tracing',
+    'nacos',
+    'rpcAdvertiseHost',
     'redisSentinelName',
+    'redisSentinelPassword',
   ]) {
     expect(read()).toHaveProperty(name, undefined)
   }
@@ -105,6 +108,41 @@ test('values are taken as they are meant', () => {
   })
 })
 
+test('tracing is on where there is an endpoint; everything is recorded unless a sampler says otherwise', () => {
+  const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' }
+  expect(read(endpoint).tracing).toMatchObject({ sampler: 'parentbased_always_on', ratio: 1, headers: {} })
+  const variables = {
+    OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer%20x%3D, x-scope=a',
+    OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=production',
+    OTEL_SERVICE_NAME: 'mc',
+    OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
+    OTEL_TRACES_SAMPLER_ARG: '0.05',
+  }
+  expect(read({ ...endpoint, ...variables }).tracing).toEqual({
+    endpoint: 'http://collector:4318',
+    headers: { authorization: 'Bearer x=', 'x-scope': 'a' },
+    serviceName: 'mc',
+    resourceAttributes: { 'deployment.environment.name': 'production' },
+    sampler: 'parentbased_traceidratio',
+    ratio: 0.05,
+    exportEveryMs: 5_000,
+  })
+  expect(read(variables).tracing).toBeUndefined()
+})
+
+test('NACOS_SERVER takes hosts, ports and whole URLs; alone it is enough', () => {
+  expect(read({ NACOS_SERVER: 'nacos, nacos-2:8849,https://nacos.example.com/ctx/' }).nacos).toEqual({
+    servers: ['http://nacos:8848/nacos', 'http://nacos-2:8849/nacos', 'https://nacos.example.com/ctx'],
+    namespace: '',
+    group: 'DEFAULT_GROUP',
+    dataId: 'message-center.json',
+    username: undefined,
+    password: undefined,
+  })
+  expect(read({ NACOS_SERVER: 'nacos', NACOS_DATA_ID: '' }).nacos?.dataId).toBeUndefined()
+  expect(messageOf(() => read({ NACOS_USERNAME: 'mc' }))).toMatch(/^NACOS_PASSWORD /)
+})
+
 test('several encryption keys keep their order', () => {
   const { encryptionKeys } = read({ CONFIG_ENCRYPTION_KEYS: `new:${key()}, old-1:${key()}` })
   expect(encryptionKeys.map(({ kid, key: bytes }) => [kid, bytes.length])).toEqual([
@@ -123,6 +161,10 @@ test('a cluster or sentinels stand in for REDIS_URL', () => {
     redisSentinelName: 'm',
   })
   expect(messageOf(() => read({ REDIS_URL: '', REDIS_SENTINELS: 'a:1' }))).toMatch(/^REDIS_SENTINEL_NAME /)
+  expect(
+    messageOf(() => read({ REDIS_SENTINELS: 'a:1', REDIS_SENTINEL_NAME: 'm', REDIS_CLUSTER_NODES: 'b:1' })),
+  ).toMatch(/^REDIS_SENTINELS and REDIS_CLUSTER_NODES /)
+  expect(messageOf(() => read({ REDIS_URL: 'redis://cache/1', REDIS_CLUSTER_NODES: 'b:1' }))).toMatch(/^REDIS_URL /)
 })
 
 test.each<[string, string[]]>([
@@ -163,7 +205,15 @@ test.each<[string, string[]]>([
     ['10.0.0.0/33', '10.0.0/8', 'example.com', '10.0.0.0/', '10.0.0.0/8/8', 'fd00::/129', '10.0.0.0/ 8'],
   ],
   ['LOG_LEVEL', ['verbose', 'INFO', 'silent']],
+  ['LOG_FILE_MAX_MB', ['0', '100m']],
+  ['LOG_FILE_KEEP', ['0', 'all']],
   ['OTEL_EXPORTER_OTLP_ENDPOINT', ['collector:4318']],
+  ['OTEL_EXPORTER_OTLP_HEADERS', ['token', '=x', 'a=1,b', 'a=%zz']],
+  ['OTEL_RESOURCE_ATTRIBUTES', ['production']],
+  ['OTEL_TRACES_SAMPLER', ['ratio', 'jaeger_remote']],
+  ['NACOS_SERVER', ['http://', 'a:b:c', 'http://user:secret@nacos']],
+  ['OTEL_BSP_SCHEDULE_DELAY', ['0', '5s']],
+  ['OTEL_TRACES_SAMPLER_ARG', ['2', '-0.1', 'half']],
 ])('a bad %s is refused with one line that begins with its name', (name, values) => {
   for (const value of values) {
     const message = messageOf(() => read({ [name]: value }))
@@ -176,6 +226,7 @@ test('a message never repeats what may hold a password or a key', () => {
     { DATABASE_URL: 'postgres://u:hunter2@db/x' },
     { REDIS_URL: 'http://:hunter2@cache' },
     { CONFIG_ENCRYPTION_KEYS: 'hunter2' },
+    { OTEL_EXPORTER_OTLP_HEADERS: 'hunter2' },
   ]) {
     expect(messageOf(() => read(variables))).not.toContain('hunter2')
   }
@@ -210,6 +261,8 @@ test('the defaults that .env.example shows are the defaults', () => {
     DATABASE_SSL: env.databaseSsl,
     QUEUE_PREFIX: env.queuePrefix,
     LOG_LEVEL: env.logLevel,
+    LOG_FILE_MAX_MB: env.logFileMaxMb,
+    LOG_FILE_KEEP: env.logFileKeep,
     DINGTALK_BASE_URL: env.dingtalkBaseUrl,
     DINGTALK_API_BASE_URL: env.dingtalkApiBaseUrl,
     WECHAT_WORK_BASE_URL: env.wechatWorkBaseUrl,

@@ -1,10 +1,10 @@
 import { accessSync, constants } from 'node:fs'
 import { isIP } from 'node:net'
+import { EnvError, readers, type Variables } from './env-readers.ts'
+import { readNacosEnv } from './nacos-env.ts'
+import { readTracingEnv } from './tracing-env.ts'
 
-/** A bad environment: `message` is one line that names the variable. */
-export class EnvError extends Error {
-  override readonly name = 'EnvError'
-}
+export { EnvError }
 
 export interface EncryptionKey {
   kid: string
@@ -15,8 +15,6 @@ export interface EncryptionKey {
 /** Everything the processes read from the environment; `.env.example` describes each variable. */
 export type Env = ReturnType<typeof readEnv>
 
-type Variables = Record<string, string | undefined>
-
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
 
 /**
@@ -24,23 +22,15 @@ const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const
  * @throws EnvError naming the first variable that is missing or wrong
  */
 export function readEnv(variables: Variables = process.env) {
-  const { text, list, integer, oneOf, url, required } = readers(variables)
-  const redisClusterNodes = nodes('REDIS_CLUSTER_NODES', list)
-  const redisSentinels = nodes('REDIS_SENTINELS', list)
-  const redisElsewhere = redisClusterNodes.length > 0 || redisSentinels.length > 0
-  if (redisSentinels.length > 0) required('REDIS_SENTINEL_NAME')
-  if (!redisElsewhere) required('REDIS_URL')
-
+  const { text, list, integer, oneOf, url } = readers(variables)
   return {
     ...readDatabaseEnv(variables),
     host: text('HOST') ?? '0.0.0.0',
     port: integer('PORT', 3000, 0, 65_535),
+    shutdownGraceMs: integer('SHUTDOWN_GRACE_MS', 2_000, 0, 600_000),
     ...readRpcEnv(variables),
     databaseReplicaUrl: url('DATABASE_REPLICA_URL', ['mysql:']),
-    redisUrl: url('REDIS_URL', ['redis:', 'rediss:']),
-    redisClusterNodes,
-    redisSentinels,
-    redisSentinelName: text('REDIS_SENTINEL_NAME'),
+    ...readRedisEnv(variables),
     queuePrefix: text('QUEUE_PREFIX') ?? '{mc}',
     jwtSecret: text('JWT_SECRET'),
     jwtPublicKey: text('JWT_PUBLIC_KEY')?.replaceAll('\\n', '\n'),
@@ -67,7 +57,31 @@ export function readEnv(variables: Variables = process.env) {
     callbackAllowCidrs: list('CALLBACK_ALLOW_CIDRS').map(cidr),
     logLevel: oneOf('LOG_LEVEL', LOG_LEVELS, 'info'),
     logFile: text('LOG_FILE'),
-    otlpEndpoint: url('OTEL_EXPORTER_OTLP_ENDPOINT', ['https:', 'http:']),
+    logFileMaxMb: integer('LOG_FILE_MAX_MB', 100, 1, 100_000),
+    logFileKeep: integer('LOG_FILE_KEEP', 14, 1, 10_000),
+    tracing: readTracingEnv(variables),
+    nacos: readNacosEnv(variables),
+  }
+}
+
+/** One server, a cluster, or a master that sentinels name; beside the last two, REDIS_URL is there for what it says besides. */
+function readRedisEnv(variables: Variables) {
+  const { text, list, url, required } = readers(variables)
+  const redisClusterNodes = nodes('REDIS_CLUSTER_NODES', list)
+  const redisSentinels = nodes('REDIS_SENTINELS', list)
+  if (redisSentinels.length > 0) required('REDIS_SENTINEL_NAME')
+  if (redisSentinels.length > 0 && redisClusterNodes.length > 0)
+    throw new EnvError('REDIS_SENTINELS and REDIS_CLUSTER_NODES exclude each other: a cluster has no sentinels')
+  if (redisSentinels.length === 0 && redisClusterNodes.length === 0) required('REDIS_URL')
+  const redisUrl = url('REDIS_URL', ['redis:', 'rediss:'])
+  if (redisClusterNodes.length > 0 && redisUrl !== undefined && !['', '/', '/0'].includes(new URL(redisUrl).pathname))
+    throw new EnvError('REDIS_URL must name database 0 beside REDIS_CLUSTER_NODES: a cluster has no other')
+  return {
+    redisUrl,
+    redisClusterNodes,
+    redisSentinels,
+    redisSentinelName: text('REDIS_SENTINEL_NAME'),
+    redisSentinelPassword: text('REDIS_SENTINEL_PASSWORD'),
   }
 }
 
@@ -81,6 +95,7 @@ function readRpcEnv(variables: Variables) {
     rpcInterface: javaName('RPC_INTERFACE', text('RPC_INTERFACE') ?? 'com.messagecenter.api.MessageSendService'),
     rpcGroup: text('RPC_GROUP'),
     rpcVersion: text('RPC_VERSION'),
+    rpcAdvertiseHost: text('RPC_ADVERTISE_HOST'),
     rpcTlsCert: readable('RPC_TLS_CERT', text('RPC_TLS_CERT')),
     rpcTlsKey: readable('RPC_TLS_KEY', text('RPC_TLS_KEY')),
   }
@@ -122,46 +137,6 @@ export function requireJwtKey(env: Env): void {
   if (env.jwtSecret && Buffer.byteLength(env.jwtSecret) < 32) {
     throw new EnvError('JWT_SECRET is too short: HS256 wants at least 32 bytes')
   }
-}
-
-function readers(variables: Variables) {
-  const text = (name: string): string | undefined => variables[name]?.trim() || undefined
-  const required = (name: string): string => {
-    const value = text(name)
-    if (value === undefined) throw new EnvError(`${name} is missing`)
-    return value
-  }
-  const list = (name: string): string[] =>
-    (text(name) ?? '')
-      .split(',')
-      .map((item) => item.trim())
-      .filter((item) => item !== '')
-  const integer = (name: string, fallback: number, min: number, max: number): number => {
-    const value = text(name)
-    if (value === undefined) return fallback
-    const number = Number(value)
-    if (!/^\d+$/.test(value) || number < min || number > max) {
-      throw new EnvError(`${name} must be an integer from ${min} to ${max}, not '${value}'`)
-    }
-    return number
-  }
-  const oneOf = <const T extends string>(name: string, allowed: readonly T[], fallback: T): T => {
-    const value = text(name)
-    if (value === undefined) return fallback
-    const found = allowed.find((candidate) => candidate === value)
-    if (found === undefined) throw new EnvError(`${name} must be one of ${allowed.join(', ')}, not '${value}'`)
-    return found
-  }
-  const url = (name: string, protocols: string[]): string | undefined => {
-    const value = text(name)
-    if (value === undefined) return undefined
-    // The value itself is not repeated: URLs carry passwords.
-    if (!URL.canParse(value) || !protocols.includes(new URL(value).protocol)) {
-      throw new EnvError(`${name} must be a URL that begins with ${protocols.map((p) => `${p}//`).join(' or ')}`)
-    }
-    return value
-  }
-  return { text, required, list, integer, oneOf, url }
 }
 
 function encryptionKeys(value: string): EncryptionKey[] {

@@ -29,12 +29,24 @@ export function createLogger(service: string, level: string, destination?: Desti
     base: { service },
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
-    redact: { paths: SECRET_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]), censor: '******' },
     serializers: { err: errorFields },
-    // Whatever a text holds: a URL in it must not carry its credentials.
-    hooks: { streamWrite: (line) => redact(line, []) },
+    hooks: { streamWrite: withoutSecrets },
   }
   return destination ? pino(options, destination) : pino(options)
+}
+
+const HOLDS_SECRET_KEY = new RegExp(`"(?:${SECRET_KEYS.join('|')})":`)
+const secretKeys = new Set(SECRET_KEYS)
+
+/**
+ * A line as it may be written: no values of secret keys at any depth, no credentials in URLs, whatever a text holds. Pino's own
+ * `redact` takes eight times as long as the rest of a line, for every line; almost none has such a key.
+ */
+function withoutSecrets(line: string): string {
+  const safe = redact(line, [])
+  if (!HOLDS_SECRET_KEY.test(safe)) return safe
+  const masked = JSON.parse(safe, (key, value) => (secretKeys.has(key) ? '******' : value))
+  return `${JSON.stringify(masked)}\n`
 }
 
 /** What drivers add to an error of what they were given: the statement with its values, the command, the URL. */

@@ -1,18 +1,19 @@
 import type { Queue } from 'bullmq'
 import type { Pool } from 'mysql2/promise'
-import { Gauge, type Registry } from 'prom-client'
+import type { Registry } from 'prom-client'
 import { retryTimes } from '../messages/retry-times.ts'
 import type { ChannelJob } from '../queues/jobs.ts'
 import { PIPELINE_QUEUE } from '../queues/names.ts'
 import type { Queues } from '../queues/queues.ts'
 import { type QueueReading, readQueue, type WaitingJob } from '../queues/read-queue.ts'
 import type { RedisConnection } from '../queues/redis.ts'
+import { QUEUE_METRICS } from './metric-definitions.ts'
+import { registerMetrics } from './metrics.ts'
 
 /** Scrapes within this time share one reading. */
 const CACHE_MS = 5_000
-/** Among so many next jobs the oldest is looked for; docs/adr/0020 says why it is there. */
+/** Among so many next jobs the oldest is looked for (the help says so); docs/adr/0020 says why it is there. */
 const SAMPLE = 100
-const SAME_EVERYWHERE = 'every process tells the same: take the max, not the sum'
 
 /**
  * Gauges of all queues, read when they are scraped: one Redis command per queue, and one statement per channel queue in
@@ -38,19 +39,7 @@ export function registerQueueMetrics(deps: {
     }
     return latest
   }
-  const gauge = (name: string, help: string, labelNames: string[]) =>
-    new Gauge({ name, help: `${help}; ${SAME_EVERYWHERE}`, labelNames, registers: [registry], collect })
-  const jobs = gauge(
-    'message_center_queue_jobs',
-    'Jobs in a queue by state: waiting (could be taken now), active, delayed (waits for a time), failed (kept for people)',
-    ['queue', 'state'],
-  )
-  const paused = gauge('message_center_queue_paused', '1 where somebody paused the queue', ['queue'])
-  const oldest = gauge(
-    'message_center_queue_oldest_seconds',
-    `How long the oldest job has waited that could be taken, 0 where none waits; looked for among the next ${SAMPLE}`,
-    ['queue'],
-  )
+  const { jobs, paused, oldest } = registerMetrics(registry, QUEUE_METRICS, collect)
 
   async function readAll(): Promise<void> {
     const found = await Promise.allSettled(queues.all().map(readOne))

@@ -3,8 +3,10 @@ import { join } from 'node:path'
 import { setUpBenchTenant, startPeer } from '../bench/bench-system.ts'
 import { measureAccept } from '../bench/measure-accept.ts'
 import { measureBare, measureOurs } from '../bench/measure-end-to-end.ts'
+import { measureFairness } from '../bench/measure-fairness.ts'
 import { measureIdleLatency } from '../bench/measure-idle-latency.ts'
 import { type Isolation, measureIsolation } from '../bench/measure-isolation.ts'
+import { measureOverload, measureRedisBytes } from '../bench/measure-overload.ts'
 import { startServices } from '../services/services.ts'
 import { workspaceRoot } from '../services/workspace.ts'
 import { createTestDataDir } from '../testing/test-data-dir.ts'
@@ -12,6 +14,8 @@ import { startTestSystem, type TestSystem } from '../testing/test-system.ts'
 
 /**
  * `npm run bench`: all figures side by side in one run; ratios count, absolute figures depend on the machine.
+ * `npm run bench -- fairness`: how single messages fare beside another tenant's flood; `-- overload`: what is refused, what
+ * memory grows to, and how long it takes to recover.
  * `npm run bench -- isolation`: how others fare beside a config, or a provider, that is sick.
  */
 async function main(): Promise<void> {
@@ -24,6 +28,8 @@ async function main(): Promise<void> {
   try {
     const { redisUrl } = services
     if (process.argv.includes('isolation')) return await benchIsolation(system, redisUrl, quick)
+    if (process.argv.includes('fairness')) return await benchFairness(system, quick)
+    if (process.argv.includes('overload')) return await benchOverload(system, redisUrl, quick)
     await setUpBenchTenant(system)
     const token = system.token()
     const latency = await measureIdleLatency(system, quick ? 100 : 500)
@@ -57,6 +63,40 @@ async function main(): Promise<void> {
     await services.stop()
     folder.remove()
   }
+}
+
+async function benchFairness(system: TestSystem, quick: boolean): Promise<void> {
+  const result = await measureFairness(system, quick ? 5_000 : 50_000, quick ? 100 : 300)
+  const { flood, quiet, beside, p99Ratio, p50Ratio, overtaken, floodPerSecond } = result
+  row("one tenant's flood", `${flood} messages, ${floodPerSecond.toFixed(0)}/s until all were final`)
+  row("  another's single: POST to provider", `p50 ${beside.p50Ms.toFixed(1)} ms, p99 ${beside.p99Ms.toFixed(1)} ms`)
+  row('  on a quiet system', `p50 ${quiet.p50Ms.toFixed(1)} ms, p99 ${quiet.p99Ms.toFixed(1)} ms`)
+  row('  ratios', `p50 ${p50Ratio.toFixed(2)}, p99 ${p99Ratio.toFixed(2)}; ${beside.samples} samples`)
+  row('  of the flood sent meanwhile', `median ${overtaken.median}, most ${overtaken.most}`)
+  store({ quick, fairness: result })
+}
+
+async function benchOverload(system: TestSystem, redisUrl: string, quick: boolean): Promise<void> {
+  const bytes = await measureRedisBytes(system, redisUrl, quick ? 2_000 : 10_000)
+  row('Redis, a message before the pipeline', `${bytes.inPipeline.toFixed(0)} bytes`)
+  row('  a task on its channel', `${bytes.perTask.toFixed(0)} bytes`)
+  const result = await measureOverload(system, redisUrl, quick ? 20 : 180)
+  const { offeredPerSecond, sentPerSecond, accepted, lost, answers, refusals, peakWaiting, peakRssMiB } = result
+  row(
+    'offered',
+    `${offeredPerSecond.toFixed(0)}/s, ${(offeredPerSecond / sentPerSecond).toFixed(1)} times what was sent`,
+  )
+  row('  answers', JSON.stringify(answers))
+  row('  refused after', `p50 ${refusals.p50Ms.toFixed(0)} ms, p99 ${refusals.p99Ms.toFixed(0)} ms`)
+  row('  accepted, lost', `${accepted}, ${lost}`)
+  row('  most that waited', `${peakWaiting}`)
+  row(
+    '  peak memory',
+    `API ${peakRssMiB.api.toFixed(0)} MiB, worker ${peakRssMiB.worker.toFixed(0)} MiB, Redis ${result.peakRedisMiB.toFixed(0)} MiB`,
+  )
+  row('  accepts again after its end', `${result.admittedAgainSeconds.toFixed(1)} s`)
+  row('  latency as before', `${result.recoverySeconds.toFixed(1)} s`)
+  store({ quick, redisBytes: bytes, overload: result })
 }
 
 async function benchIsolation(system: TestSystem, redisUrl: string, quick: boolean): Promise<void> {

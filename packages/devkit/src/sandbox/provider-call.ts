@@ -17,6 +17,7 @@ export interface ProviderCall {
   /** Arrival of the whole request, epoch milliseconds with fraction. */
   at: number
   ip: string
+  port: number | undefined
 }
 
 /** An answer in the provider's words; `errcode` is null where the answer carries none. */
@@ -55,6 +56,7 @@ export function readCall(request: FastifyRequest, provider: Provider, path: stri
     json: parseJson(text),
     at,
     ip: request.ip,
+    port: request.socket.remotePort,
   }
 }
 

@@ -57,6 +57,7 @@ function recordMessage(
 ): void {
   const message: MessageRecord = {
     at: call.at,
+    clientPort: call.port,
     provider: call.provider,
     ...names,
     body: outcome?.body ?? call.text,

@@ -4,6 +4,7 @@ import { createRecentKeys } from './recent.ts'
 
 const message = (body: string, messageId?: string): MessageRecord => ({
   at: 1,
+  clientPort: 40_000,
   provider: 'wecom',
   mode: 'app',
   key: 'k',

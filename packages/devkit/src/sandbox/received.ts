@@ -34,6 +34,8 @@ export const NOBODY: Recipients = Object.freeze({
 export interface MessageRecord {
   /** Epoch milliseconds with fraction, when the whole request was there. */
   at: number
+  /** TCP port of the client: who had which connection can tell by it who sent this. */
+  clientPort: number | undefined
   provider: Provider
   mode: 'robot' | 'app'
   /** Robot token or key, app agent id. */

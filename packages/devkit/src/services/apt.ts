@@ -20,20 +20,22 @@ export async function installWithApt(missing: ServiceKind[], progress: Progress)
   await installPackages(
     missing.map((kind) => PACKAGES[kind]),
     progress,
+    missing.flatMap((kind) => UNITS[kind]),
   )
-  await disableUnits(missing.flatMap((kind) => UNITS[kind]))
 }
 
 /**
  * Installs Debian packages, without letting them start services.
+ * @param units the services that they bring
  * @throws Error with apt's own output
  */
-export async function installPackages(packages: string[], progress: Progress): Promise<void> {
+export async function installPackages(packages: string[], progress: Progress, units: string[] = []): Promise<void> {
   progress(`apt-get: installing ${packages.join(' and ')} …`)
   await withoutServiceStarts(async () => {
     await aptGet(['update', '-qq'])
     await aptGet(['install', '-y', '-qq', '--no-install-recommends', ...packages])
   })
+  await disableUnits(units)
 }
 
 /** Packages ask policy-rc.d whether they may start their service; 101 is no. A policy that exists is the machine's own. */

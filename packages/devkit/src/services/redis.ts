@@ -6,11 +6,18 @@ import { redisAnswers } from './probe.ts'
 
 export type RedisServer = PrivateServer
 
+export interface RedisOptions {
+  dir: string
+  port?: number
+  /** Further options of the server: `['--cluster-enabled', 'yes']` … */
+  serverOptions?: string[]
+}
+
 /**
  * Starts a private Redis (or Valkey) on 127.0.0.1 that keeps its data in `dir`: append-only file, nothing evicted.
  * @throws Error when the machine has none, or with the end of its log when it does not come up
  */
-export async function startRedis({ dir, port }: { dir: string; port?: number }): Promise<RedisServer> {
+export async function startRedis({ dir, port, serverOptions = [] }: RedisOptions): Promise<RedisServer> {
   const binaries = await findRedis()
   if (binaries === undefined) throw new Error('no redis-server or valkey-server on this machine')
   mkdirSync(dir, { recursive: true })
@@ -19,7 +26,7 @@ export async function startRedis({ dir, port }: { dir: string; port?: number }):
     log: join(dir, 'redis.log'),
     ownerFile: join(dir, 'owner.json'),
     command: binaries.server,
-    args: (listenOn: number) => redisArguments(dir, listenOn),
+    args: (listenOn: number) => [...redisArguments(dir, listenOn), ...serverOptions],
     url: (listenOn: number) => `redis://127.0.0.1:${listenOn}/0`,
     answers: redisAnswers,
     readyTimeoutMs: 60_000,

@@ -17,6 +17,9 @@ const FILES = {
   'packages/devkit/src/kit.ts': "import { util } from '../../core/src/util.ts'\nexport const kit = util",
   'packages/devkit/src/sandbox/main.ts':
     "import type { util } from '../../../core/src/util.ts'\nexport type Util = typeof util",
+  'packages/devkit/src/chaos/books.ts': 'export const books = 1',
+  'packages/devkit/src/chaos/check-books.ts':
+    "import { util } from '../../../core/src/util.ts'\nimport { books } from './books.ts'\nexport const check = [util, books]",
   'packages/core/src/util.ts': 'export const util = 1',
   'packages/core/src/imports-devkit.ts':
     "import type { kit } from '../../devkit/src/kit.ts'\nexport type Kit = typeof kit",
@@ -35,6 +38,7 @@ const FILES = {
 const EXPECTED = [
   'apps-import-core-only: apps/worker/src/imports-devkit.ts',
   'channels-do-not-know-each-other: packages/core/src/channels/two/index.ts',
+  'chaos-checker-stands-alone: packages/devkit/src/chaos/check-books.ts',
   'core-imports-nothing-of-ours: packages/core/src/imports-devkit.ts',
   'examples-import-what-outsiders-can: examples/bad/src/index.ts',
   'no-cycle: packages/core/src/circle/c.ts',

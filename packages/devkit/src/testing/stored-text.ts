@@ -2,6 +2,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import type { Connection, RowDataPacket } from 'mysql2/promise'
+import { mastersOf } from './redis-masters.ts'
 
 /** A piece of what a system keeps, as text. */
 export interface StoredText {
@@ -21,9 +22,14 @@ export async function* tableTexts(connection: Pick<Connection, 'query'>): AsyncG
 
 /**
  * The keys of a Redis with their values, whatever their type.
+ * @param url of a server; of a cluster, any of its nodes
  * @param isAsked which keys; all without it
  */
 export async function* redisTexts(url: string, isAsked = (_key: string) => true): AsyncGenerator<StoredText> {
+  for (const master of await mastersOf(url)) yield* serverTexts(master, isAsked)
+}
+
+async function* serverTexts(url: string, isAsked: (key: string) => boolean): AsyncGenerator<StoredText> {
   const redis = new Redis(url)
   try {
     for await (const keys of redis.scanStream({ count: 1000 }) as AsyncIterable<string[]>) {

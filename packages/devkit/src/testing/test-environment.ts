@@ -8,6 +8,7 @@ import { connectDatabase } from '@message-center/core/database/pool.ts'
 import { Redis } from 'ioredis'
 import { signToken, type TokenClaims } from '../demo/token.ts'
 import { leaksIn, rememberSecrets } from './leaks.ts'
+import { mastersOf } from './redis-masters.ts'
 import { logTexts, redisTexts, tableTexts } from './stored-text.ts'
 
 /** The environment of a system of its own: a fresh migrated database and a key prefix that nobody else uses. */
@@ -34,7 +35,7 @@ const MOST_SHOWN = 10
 const ALL_ROLES: Role[] = ['admin', 'sender', 'viewer']
 
 /**
- * @param urls the servers to use: those of the test run, or a test's own
+ * @param urls the servers to use: those of the test run, or a test's own; a node of a Redis Cluster stands for its cluster
  * @param variables replace or add to the environment
  */
 export async function createTestEnvironment(
@@ -52,15 +53,19 @@ export async function createTestEnvironment(
   databaseUrl.pathname = `/${name}`
   const secret = randomBytes(32).toString('hex')
   const logFolder = mkdtempSync(join(tmpdir(), 'message-center-logs-'))
+  const masters = await mastersOf(urls.redisUrl)
   const all: Record<string, string> = {
     DATABASE_URL: databaseUrl.href,
     REDIS_URL: urls.redisUrl,
+    ...(masters.length > 1 ? { REDIS_CLUSTER_NODES: masters.map((url) => new URL(url).host).join() } : {}),
     QUEUE_PREFIX: `{${name}}`,
     JWT_SECRET: secret,
     CONFIG_ENCRYPTION_KEYS: `test:${randomBytes(32).toString('base64')}`,
     HOST: '127.0.0.1',
     // Tests run side by side: those that want the port choose one.
     RPC_PORT: '',
+    // No balancer stands before most of them.
+    SHUTDOWN_GRACE_MS: '0',
     LOG_LEVEL: 'warn',
     ...variables,
   }
@@ -98,12 +103,15 @@ export async function createTestEnvironment(
 
 /** Removes the keys that hold a name. */
 async function removeKeys(redisUrl: string, name: string): Promise<void> {
-  const redis = new Redis(redisUrl)
-  try {
-    for await (const keys of redis.scanStream({ match: `*${name}*`, count: 1000 }) as AsyncIterable<string[]>) {
-      if (keys.length > 0) await redis.unlink(keys)
+  for (const master of await mastersOf(redisUrl)) {
+    const redis = new Redis(master)
+    try {
+      for await (const keys of redis.scanStream({ match: `*${name}*`, count: 1000 }) as AsyncIterable<string[]>) {
+        // One by one: in a cluster they lie in several slots.
+        await Promise.all(keys.map((key) => redis.unlink(key)))
+      }
+    } finally {
+      redis.disconnect()
     }
-  } finally {
-    redis.disconnect()
   }
 }

@@ -27,7 +27,7 @@ export interface TestSystem {
   token(claims?: Partial<TokenClaims>): string
   /** @param readyPath what answers 200 once it may be used; `/health/ready` without it */
   startApi(variables?: Record<string, string>, readyPath?: string): Promise<AppProcess>
-  startWorker(variables?: Record<string, string>): Promise<AppProcess>
+  startWorker(variables?: Record<string, string>, readyPath?: string): Promise<AppProcess>
   stop(): Promise<void>
 }
 
@@ -60,12 +60,13 @@ export async function startTestSystem(options: TestSystemOptions): Promise<TestS
     extra: Record<string, string>,
     readyPath = '/health/ready',
   ): Promise<AppProcess> {
-    const port = await freePort()
+    const portVariable = kind === 'api' ? 'PORT' : 'WORKER_METRICS_PORT'
+    const port = Number(extra[portVariable] ?? (await freePort()))
     const url = `http://127.0.0.1:${port}`
     const app = await startApp({
       name: `${kind} ${list.length + 1}`,
       script: `apps/${kind}/src/main.ts`,
-      env: { ...variables, [kind === 'api' ? 'PORT' : 'WORKER_METRICS_PORT']: String(port), ...extra },
+      env: { ...variables, [portVariable]: String(port), ...extra },
       readyUrl: `${url}${readyPath}`,
       log: join(environment.logFolder, `${kind}-${port}.log`),
     })
@@ -75,7 +76,7 @@ export async function startTestSystem(options: TestSystemOptions): Promise<TestS
   }
 
   const startApi = (extra = {}, readyPath?: string) => start('api', apis, extra, readyPath)
-  const startWorker = (extra = {}) => start('worker', workers, extra)
+  const startWorker = (extra = {}, readyPath?: string) => start('worker', workers, extra, readyPath)
   const { apis: apiCount = 1, workers: workerCount = 1 } = options
   await Promise.all([
     ...Array.from({ length: apiCount }, () => startApi()),

@@ -7,6 +7,7 @@ import type { MessageHandler } from '@message-center/core/pipeline/message-handl
 import type { ConfigLimits } from '@message-center/core/quota/config-limits.ts'
 import type { RateLimiter } from '@message-center/core/rate-limit/rate-limiter.ts'
 import type { Cipher } from '@message-center/core/secrets/cipher.ts'
+import type { Metrics } from '@message-center/core/telemetry/metrics.ts'
 import type { PipelineContext } from '../context.ts'
 import { channelDispatch } from './channel-dispatch.ts'
 import { channelRouter } from './channel-router.ts'
@@ -24,6 +25,7 @@ export interface HandlerDependencies {
   limiter: RateLimiter
   limitOf: ConfigLimits
   circuits: Circuits
+  metrics: Metrics
   now(): Date
   dispatch(context: PipelineContext): Promise<void>
   onStatus(context: PipelineContext, status: DerivedStatus): void

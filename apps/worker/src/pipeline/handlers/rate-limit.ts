@@ -4,13 +4,19 @@ import type { ConfigLimits } from '@message-center/core/quota/config-limits.ts'
 import type { Candidate } from '@message-center/core/rate-limit/operations.ts'
 import type { RateLimiter } from '@message-center/core/rate-limit/rate-limiter.ts'
 import { reservationKey } from '@message-center/core/rate-limit/reservation-key.ts'
+import type { Metrics } from '@message-center/core/telemetry/metrics.ts'
 import type { TrackedChannel } from '../context.ts'
 
 /**
  * Reserves a slot for each channel: on the first candidate with room, by priority; configs of equal priority are a pool.
  * Where none has room, one that may wait takes a later slot; else the channel is dropped. One call for all channels.
  */
-export function rateLimit(deps: { limiter: RateLimiter; limitOf: ConfigLimits }): MessageHandler {
+export function rateLimit(deps: {
+  limiter: RateLimiter
+  limitOf: ConfigLimits
+  metrics: Pick<Metrics, 'rateLimitRejections' | 'rateLimitWait'>
+}): MessageHandler {
+  const { rateLimitRejections, rateLimitWait } = deps.metrics
   return {
     name: 'rate-limit',
     order: 400,
@@ -29,6 +35,7 @@ export function rateLimit(deps: { limiter: RateLimiter; limitOf: ConfigLimits })
         const reservation = reservations[index]
         if (!reservation) continue
         if (!reservation.reserved) {
+          rateLimitRejections.inc({ channel: channel.channelType })
           context.drop(channel.channelType, 'RATE_LIMITED', `${describe(channel)}; ${whenFree(reservation)}`)
           continue
         }
@@ -37,7 +44,9 @@ export function rateLimit(deps: { limiter: RateLimiter; limitOf: ConfigLimits })
         channel.config = config
         channel.releaseSlot = () => release(deps.limiter, memberOf(context, channel), config)
         const waitMs = reservation.slotAt - reservation.now
-        if (waitMs > 0) channel.notBefore = new Date(Date.now() + waitMs)
+        if (waitMs <= 0) continue
+        rateLimitWait.observe({ channel: channel.channelType }, waitMs / 1_000)
+        channel.notBefore = new Date(Date.now() + waitMs)
       }
       await next()
     },

@@ -10,9 +10,17 @@ export function statusTracking(deps: {
     name: 'status-tracking',
     order: 700,
     async handle(context, next) {
-      const { dispatched } = context as PipelineContext
-      if (dispatched?.dispatched) deps.onStatus(context as PipelineContext, dispatched.status)
+      tellStatus(context as PipelineContext, deps.onStatus)
       await next()
     },
   }
+}
+
+/** Tells of a message whose outcome this run has stored. */
+export function tellStatus(
+  context: PipelineContext,
+  onStatus: (context: PipelineContext, status: DerivedStatus) => void,
+): void {
+  const { dispatched } = context
+  if (dispatched?.dispatched) onStatus(context, dispatched.status)
 }

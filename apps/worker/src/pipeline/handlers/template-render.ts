@@ -1,6 +1,5 @@
 import { reachNobody, recipientsOf } from '@message-center/core/channels/recipients.ts'
 import type { ChannelRegistry } from '@message-center/core/channels/registry.ts'
-import type { CandidateConfig } from '@message-center/core/configs/candidates.ts'
 import { openSettings } from '@message-center/core/configs/channel-config-secrets.ts'
 import { pickTemplate, type TemplateSource } from '@message-center/core/configs/template-source.ts'
 import type { ChannelPlan, MessageContext, MessageHandler } from '@message-center/core/pipeline/message-handler.ts'
@@ -67,7 +66,8 @@ function renderChannel(
       context.drop(channel.channelType, 'CONTENT_TOO_LONG', `${bytes} bytes; ${channel.channelType} takes ${most}`)
       return
     }
-    const settings = lazily(() => openSettings(deps.cipher, channel.config as CandidateConfig))
+    const { config } = channel
+    const settings = () => openSettings(deps.cipher, config)
     const given = recipientsOf(context.message.attributes.to)
     channel.recipients =
       adapter.resolveRecipients?.(
@@ -86,14 +86,5 @@ function renderChannel(
     if (error instanceof TemplateRenderError) context.drop(channel.channelType, error.code, error.message)
     else if (error instanceof TemplateError) context.drop(channel.channelType, 'TEMPLATE_RENDER_FAILED', error.message)
     else throw error
-  }
-}
-
-/** Decrypting costs; most adapters never ask. */
-function lazily<T>(load: () => T): () => T {
-  let loaded: { value: T } | undefined
-  return () => {
-    loaded ??= { value: load() }
-    return loaded.value
   }
 }

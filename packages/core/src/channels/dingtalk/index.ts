@@ -5,6 +5,7 @@ import { modePayloads } from '../mode-payloads.ts'
 import { createAppMode } from './app.ts'
 import { createRobotMode, MAX_BODY_BYTES } from './robot.ts'
 import { type DingtalkConfig as Config, DingtalkConfig } from './schema.ts'
+import { createTokenApps } from './token.ts'
 import { createTopApi } from './topapi.ts'
 
 export interface DingtalkOptions {
@@ -22,6 +23,7 @@ export interface DingtalkOptions {
 export function createDingtalkAdapter(options: DingtalkOptions): ChannelAdapter {
   const robot = createRobotMode(options.baseUrl)
   const app = createAppMode(createTopApi(options))
+  const tokenApp = createTokenApps(options.apiBaseUrl)
   return defineChannelAdapter({
     type: 'DINGTALK',
     displayName: '钉钉',
@@ -46,6 +48,10 @@ export function createDingtalkAdapter(options: DingtalkOptions): ChannelAdapter 
     async checkResult(sent, tools) {
       const config = sent.config as Config
       return config.mode === 'robot' ? undefined : app.checkResult(config, sent, tools)
+    },
+    async refreshToken(settings, aheadMs, { fetch }) {
+      const config = settings as Config
+      return config.mode === 'app' && options.tokens.refresh(tokenApp(config, fetch), aheadMs)
     },
     async recall(sent, tools) {
       const config = sent.config as Config

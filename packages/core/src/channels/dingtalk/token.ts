@@ -1,9 +1,11 @@
+import type { TokenApp } from '../access-tokens.ts'
 import type { Fetch } from '../adapter.ts'
 import { ChannelError } from '../channel-error.ts'
 import { type CodeRule, fieldOf, permanent, rateLimited, textField, transient } from '../errcode-answer.ts'
 import { type JsonAnswer, postJson } from '../http.ts'
 import { httpStatusFault } from '../http-status.ts'
 import { redact } from '../redact.ts'
+import { endpointOf } from '../webhook-url.ts'
 import { ipBan } from './answer.ts'
 import type { AppConfig } from './schema.ts'
 
@@ -19,12 +21,24 @@ export const NEW_API_CODES: readonly (readonly [code: string, rule: CodeRule])[]
 ]
 
 /**
+ * The apps that get their access tokens below `apiBaseUrl`.
+ * @throws TypeError where the URL is not absolute
+ */
+export function createTokenApps(apiBaseUrl: string): (config: AppConfig, fetch: Fetch) => TokenApp {
+  const endpoint = endpointOf(apiBaseUrl, '/v1.0/oauth2/accessToken')
+  return (config, fetch) => ({
+    identity: ['DINGTALK', endpoint, config.appKey, config.appSecret],
+    fetchToken: (signal) => fetchToken(endpoint, config, fetch, signal),
+  })
+}
+
+/**
  * Fetches an app's access token (`expireIn` seconds, usually 7200). By the newer API: there the secret is in the body, not
  * in the URL, which is logged everywhere; its tokens hold for the topapi, too.
  * @throws ChannelError
  * @see https://open.dingtalk.com/document/orgapp/obtain-the-access_token-of-an-internal-app
  */
-export async function fetchToken(
+async function fetchToken(
   endpoint: string,
   { appKey, appSecret }: AppConfig,
   fetch: Fetch,

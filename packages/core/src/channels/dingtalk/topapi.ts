@@ -5,7 +5,7 @@ import { endpointOf } from '../webhook-url.ts'
 import { withAccessToken } from '../with-access-token.ts'
 import { readAppAnswer } from './answer.ts'
 import type { AppConfig } from './schema.ts'
-import { fetchToken } from './token.ts'
+import { createTokenApps } from './token.ts'
 
 /** An answer with errcode 0. */
 export interface TopApiAnswer {
@@ -26,14 +26,10 @@ export type TopApi = (
  */
 export function createTopApi(options: { baseUrl: string; apiBaseUrl: string; tokens: AccessTokens }): TopApi {
   const { baseUrl, apiBaseUrl, tokens } = options
-  const tokenEndpoint = endpointOf(apiBaseUrl, '/v1.0/oauth2/accessToken')
+  const tokenApp = createTokenApps(apiBaseUrl)
   const topapi = endpointOf(baseUrl, '/topapi')
   return ({ config, path, body }, { fetch, signal }) => {
-    const app = {
-      identity: ['DINGTALK', tokenEndpoint, config.appKey, config.appSecret],
-      fetchToken: (fetchSignal: AbortSignal) => fetchToken(tokenEndpoint, config, fetch, fetchSignal),
-    }
-    return withAccessToken(tokens, app, signal, async (token) => {
+    return withAccessToken(tokens, tokenApp(config, fetch), signal, async (token) => {
       const url = new URL(topapi + path)
       url.searchParams.set('access_token', token)
       const answer = await postJson({ fetch, signal, url, body })

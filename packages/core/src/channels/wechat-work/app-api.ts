@@ -5,7 +5,7 @@ import { endpointOf } from '../webhook-url.ts'
 import { withAccessToken } from '../with-access-token.ts'
 import { readAppAnswer } from './answer.ts'
 import type { AppConfig } from './schema.ts'
-import { fetchToken } from './token.ts'
+import { createTokenApps } from './token.ts'
 
 /** One call in the name of an app; the answer has errcode 0. @throws ChannelError by APP_CODES */
 export type AppApi = (
@@ -18,18 +18,14 @@ export type AppApi = (
 }>
 
 /**
- * The calls of an app below `baseUrl`, with its access token. A token belongs to a secret, so to one app of the corp.
+ * The calls of an app below `baseUrl`, with its access token.
  * @throws TypeError where the URL is not absolute
  */
 export function createAppApi({ baseUrl, tokens }: { baseUrl: string; tokens: AccessTokens }): AppApi {
   const api = endpointOf(baseUrl, '/cgi-bin')
-  const tokenEndpoint = `${api}/gettoken`
+  const tokenApp = createTokenApps(baseUrl)
   return ({ config, path, body }, { fetch, signal }) => {
-    const app = {
-      identity: ['WECHAT_WORK', tokenEndpoint, config.corpId, config.corpSecret],
-      fetchToken: (fetchSignal: AbortSignal) => fetchToken(tokenEndpoint, config, fetch, fetchSignal),
-    }
-    return withAccessToken(tokens, app, signal, async (token) => {
+    return withAccessToken(tokens, tokenApp(config, fetch), signal, async (token) => {
       const url = new URL(api + path)
       url.searchParams.set('access_token', token)
       const answer = await postJson({ fetch, signal, url, body })

@@ -6,6 +6,7 @@ import { createAppMode } from './app.ts'
 import { createAppApi } from './app-api.ts'
 import { createRobotMode } from './robot.ts'
 import { type WechatWorkConfig as Config, WechatWorkConfig } from './schema.ts'
+import { createTokenApps } from './token.ts'
 
 export interface WechatWorkOptions {
   /** `WECHAT_WORK_BASE_URL`; may have a path prefix. */
@@ -20,6 +21,7 @@ export interface WechatWorkOptions {
 export function createWechatWorkAdapter(options: WechatWorkOptions): ChannelAdapter {
   const robot = createRobotMode(options.baseUrl)
   const app = createAppMode(createAppApi(options))
+  const tokenApp = createTokenApps(options.baseUrl)
   return defineChannelAdapter({
     type: 'WECHAT_WORK',
     displayName: '企业微信',
@@ -39,6 +41,10 @@ export function createWechatWorkAdapter(options: WechatWorkOptions): ChannelAdap
       // The caller has checked it against configSchema; so for the call below.
       const config = input.config as Config
       return config.mode === 'robot' ? robot.send(config, input, tools) : app.send(config, input, tools)
+    },
+    async refreshToken(settings, aheadMs, { fetch }) {
+      const config = settings as Config
+      return config.mode === 'app' && options.tokens.refresh(tokenApp(config, fetch), aheadMs)
     },
     async recall(sent, tools) {
       const config = sent.config as Config

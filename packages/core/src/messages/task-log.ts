@@ -1,5 +1,5 @@
-import type { TraceAttempt } from '@message-center/core/contracts/messages.ts'
-import type { ClaimedTask } from '@message-center/core/messages/claim-tasks.ts'
+import type { TraceAttempt } from '../contracts/messages.ts'
+import type { ClaimedTask } from './claim-tasks.ts'
 
 /** The attempts of a task so far, with one more. `stored` is the column as it was read. */
 export function withAttempt(stored: string | null, attempt: Omit<TraceAttempt, 'attempt'>): TraceAttempt[] {

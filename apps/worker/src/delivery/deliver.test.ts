@@ -1,0 +1,118 @@
+import { createChannelRegistry } from '@message-center/core/channels/registry.ts'
+import type { CandidateConfig } from '@message-center/core/configs/candidates.ts'
+import { sealSettings } from '@message-center/core/configs/channel-config-secrets.ts'
+import type { ClaimedTask } from '@message-center/core/messages/claim-tasks.ts'
+import type { ChannelJob } from '@message-center/core/queues/jobs.ts'
+import { createFailFastRedis, type RedisConnection } from '@message-center/core/queues/redis.ts'
+import { createRateLimiter } from '@message-center/core/rate-limit/rate-limiter.ts'
+import { createCipher } from '@message-center/core/secrets/cipher.ts'
+import { type Env, readEnv } from '@message-center/core/settings/env.ts'
+import { createLogger } from '@message-center/core/telemetry/logger.ts'
+import { createMetrics } from '@message-center/core/telemetry/metrics.ts'
+import { storeDispatched } from '@message-center/devkit/testing/stored-messages.ts'
+import { createTestDatabase, type TestDatabase } from '@message-center/devkit/testing/test-database.ts'
+import { until } from '@message-center/devkit/testing/until.ts'
+import type { RowDataPacket } from 'mysql2/promise'
+import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { deliver } from './deliver.ts'
+import { createTaskWriter, type TaskWriter } from './task-writer.ts'
+import type { DeliveryDependencies } from './verdict.ts'
+
+let database: TestDatabase
+let env: Env
+let redis: RedisConnection
+beforeAll(async () => {
+  database = await createTestDatabase({ databaseUrl: inject('databaseUrl'), redisUrl: inject('redisUrl') })
+  env = readEnv(database.variables)
+  redis = createFailFastRedis(env)
+  await until('the connection', () => redis.status === 'ready')
+})
+afterAll(async () => {
+  redis.disconnect()
+  await database.remove()
+})
+
+/** A worker that has stood still since MySQL answered its claim, for longer than the claim holds. */
+function afterStandingStill(writer: TaskWriter): TaskWriter {
+  const outdated = (task: ClaimedTask | undefined) => task && { ...task, leaseEndsAt: performance.now() }
+  return { ...writer, claim: async (request) => outdated(await writer.claim(request)) }
+}
+
+/** A task with all that its delivery needs; `sends` tells of every send. */
+async function setUp() {
+  const [task] = await storeDispatched(database.pool, 1)
+  if (!task) throw new Error('nothing was stored')
+  const fail = (error: unknown) => {
+    throw error
+  }
+  const cipher = createCipher(env.encryptionKeys)
+  const config: CandidateConfig = {
+    ...{ id: '1', tenantId: task.tenantId, storeId: null, channelType: 'LOCAL', channelName: 'inbox' },
+    configJson: sealSettings(cipher, { id: '1', tenantId: task.tenantId }, {}),
+    ...{ priority: 1, rateLimit: { count: 1_000, windowMs: 1_000 }, timeWindow: null },
+    ...{ overflowPolicy: 'REJECT', monthlyQuota: null, unknownOutcomePolicy: 'RESEND' },
+    retry: { max: null, initialDelayMs: null },
+  }
+  const sends: string[] = []
+  const registry = createChannelRegistry([
+    {
+      ...{
+        type: 'LOCAL',
+        displayName: 'test',
+        configSchema: { type: 'object' },
+        secretFields: [],
+        messageTypes: ['TEXT'],
+      },
+      ...{ rateLimit: { count: 1_000, window: 1, unit: 'SECOND' }, maxBytes: 1_000 },
+      async send({ idempotencyKey }) {
+        sends.push(idempotencyKey)
+        return { response: 'ok' }
+      },
+    },
+  ])
+  const writer = createTaskWriter({ pool: database.pool, channelOrder: () => 0, onFinished() {}, onError: fail })
+  const limiter = createRateLimiter({ redis, keyPrefix: `${env.queuePrefix}:rate`, onSettleError: fail })
+  const deps: DeliveryDependencies = {
+    ...{ pool: database.pool, registry, cipher, limiter, writer, metrics: createMetrics() },
+    ...{ fetch, sendTimeoutMs: 1_000, underWay: new Set(), logger: createLogger('deliver-test', 'silent') },
+    changes: { caughtUp: async () => undefined },
+    configs: { candidates: async () => new Map(), config: async () => config },
+    settings: async () => ({ sendingPaused: false, timeZone: 'UTC', retryInitialDelayMs: 1_000 }) as never,
+    limitOf: async () => ({ configId: config.id, ...config.rateLimit }),
+    circuits: { note() {} },
+    counts: { accepted() {}, finished() {}, taskFinished() {}, delivered() {}, stop() {} },
+    wake: async () => undefined,
+    checkResultLater: async () => undefined,
+    holder: null,
+    now: () => Date.now(),
+  }
+  const { tenantId, messageId, createTime, taskId } = task
+  const job: ChannelJob = { tenantId, messageId, createTime, taskId, channelType: 'LOCAL', configId: '1' }
+  const row = async () => {
+    const [[found]] = await database.pool.query<RowDataPacket[]>('SELECT * FROM msg_channel_task WHERE id = ?', [
+      taskId,
+    ])
+    return found
+  }
+  return { job, deps, sends, writer, row }
+}
+
+test('who has stood still since the claim does not send, for somebody else may by now; the task waits for the next to come', async () => {
+  const { job, deps, sends, writer, row } = await setUp()
+  const verdict = await deliver(job, { ...deps, writer: afterStandingStill(writer) })
+  expect(verdict).toMatchObject({ queue: 'postpone' })
+  expect(sends).toEqual([])
+  expect(await row()).toMatchObject({ status: 'PENDING', claim_token: null, retry_count: 0 })
+  expect(await deliver(job, deps)).toEqual({ queue: 'complete', note: 'sent' })
+  expect(sends).toHaveLength(1)
+})
+
+test('likewise with a task that somebody left in the middle of a send; that its message may have arrived is not forgotten', async () => {
+  const { job, deps, sends, writer, row } = await setUp()
+  const { taskId, createTime } = job
+  await writer.claim({ taskId, createTime, token: 'of the dead', dueBy: null, leaseMs: 0, takeOverFrom: null })
+  // As in quarantine, which alone takes over.
+  await deliver(job, { ...deps, holder: 'q1.', writer: afterStandingStill(writer) })
+  expect(sends).toEqual([])
+  expect(await row()).toMatchObject({ status: 'SENDING', claim_token: expect.not.stringContaining('dead') })
+})

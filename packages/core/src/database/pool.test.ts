@@ -1,0 +1,16 @@
+import { expect, inject, test } from 'vitest'
+import { createDatabasePool, endPool } from './pool.ts'
+
+test('a pool is closed without complaint where the server cuts off a connection that still has something under way', async () => {
+  const databaseUrl = Object.assign(new URL(inject('databaseUrl')), { pathname: '/' }).href
+  const env = { databaseUrl, databaseSsl: 'off' as const, databaseSslCa: undefined }
+  const [pool, other] = [createDatabasePool(env, 1), createDatabasePool(env, 1)]
+  const connection = await pool.getConnection()
+  const underWay = connection.query('SELECT SLEEP(30)').catch((error: unknown) => error)
+  connection.release()
+  const ended = endPool(pool)
+  await other.query('KILL ?', [connection.threadId])
+  expect(await ended).toBeUndefined()
+  expect(await underWay).toBeInstanceOf(Error)
+  await endPool(other)
+})

@@ -1,0 +1,208 @@
+import { randomUUID } from 'node:crypto'
+import { Queue } from 'bullmq'
+import { Redis } from 'ioredis'
+import type { RowDataPacket } from 'mysql2/promise'
+import { createConfig, createTemplate } from '../testing/demo-tenant.ts'
+import type { TestSystem } from '../testing/test-system.ts'
+import { until } from '../testing/until.ts'
+import { BUSINESS_TYPE } from './bench-system.ts'
+import { type Latency, latencyOf } from './measure-idle-latency.ts'
+
+/** What an overload does to the system, and how it comes out of it. */
+export interface Overload {
+  seconds: number
+  offeredPerSecond: number
+  /** Sent while the flood lasted; what is offered over this is the overload. */
+  sentPerSecond: number
+  accepted: number
+  /** Accepted messages that had not become final in the end. */
+  lost: number
+  /** Calls by HTTP status. */
+  answers: Record<string, number>
+  refusals: Latency
+  peakWaiting: number
+  peakRssMiB: { api: number; worker: number }
+  peakRedisMiB: number
+  /** From the flood's end until a call was accepted again, and until single messages were as fast as twice the quiet p99. */
+  admittedAgainSeconds: number
+  recoverySeconds: number
+}
+
+const BATCH = 100
+const CONNECTIONS = 40
+const TENANTS = ['811', '812', '813', '814']
+/** Lower than in production, so that the run reaches them. */
+const LIMITS = { maxWaitingMessages: 1_500, maxWaitingMessagesInAll: 3_000 }
+const SAMPLES = 40
+const CHANNELS = ['DINGTALK', 'LOCAL']
+
+/** Posts batches as fast as they are answered, whatever the answers, for some seconds. */
+export async function measureOverload(system: TestSystem, redisUrl: string, seconds: number): Promise<Overload> {
+  for (const tenantId of [...TENANTS, '815']) await setUpTenant(system, tenantId)
+  await setLimits(system)
+  await single(system)
+  const quiet: number[] = []
+  for (let sample = 0; sample < SAMPLES; sample++) quiet.push(await single(system))
+  const watch = watchPeaks(system, redisUrl)
+  const start = performance.now()
+  const flood = await postFlood(system, start + seconds * 1_000)
+  const sent = flood.accepted - (await openMessages(system))
+  const ended = performance.now()
+  const since = () => (performance.now() - ended) / 1000
+  const fast = 2 * latencyOf(quiet).p99Ms
+  await until(
+    'a call to be accepted again',
+    async () => (await post(system, '815', [message()])).status === 202,
+    300_000,
+  )
+  const admittedAgainSeconds = since()
+  while ((await single(system)) > fast) if (since() > 300) break
+  const recoverySeconds = since()
+  await until('all to be final', async () => (await openMessages(system)) === 0, 300_000)
+  const peaks = await watch.stop()
+  const tookSeconds = (ended - start) / 1000
+  return {
+    seconds: tookSeconds,
+    offeredPerSecond: flood.offered / tookSeconds,
+    sentPerSecond: sent / tookSeconds,
+    accepted: flood.accepted,
+    lost: flood.accepted - (await finalMessages(system)),
+    answers: flood.answers,
+    refusals: latencyOf(flood.refusalMs),
+    ...peaks,
+    admittedAgainSeconds,
+    recoverySeconds,
+  }
+}
+
+async function setUpTenant(system: TestSystem, tenantId: string): Promise<void> {
+  const call = system.caller({ tenantId })
+  for (const channelType of CHANNELS) {
+    await createConfig(call, channelType, { rateLimitCount: 1_000_000 })
+    await createTemplate(call, BUSINESS_TYPE, channelType)
+  }
+}
+
+async function setLimits(system: TestSystem): Promise<void> {
+  const platform = system.caller({ roles: ['platform', 'admin'] })
+  for (const [key, value] of Object.entries(LIMITS)) {
+    const { status } = await platform('PUT', `/api/system-configs/${key}?tenantId=0`, { value })
+    if (status !== 200) throw new Error(`${key} was answered ${status}`)
+  }
+}
+
+const message = () => ({
+  businessType: BUSINESS_TYPE,
+  businessData: { orderNo: randomUUID(), userId: 'u1', filler: 'x'.repeat(850) },
+})
+const post = (system: TestSystem, tenantId: string, messages: object[]) =>
+  system.caller({ tenantId })<{ successCount?: number }>('POST', '/api/messages/batch', messages)
+
+/** @returns ms from the POST until the message is at the provider */
+async function single(system: TestSystem): Promise<number> {
+  const one = { ...message(), targetChannels: ['DINGTALK'] }
+  const start = performance.now()
+  const { body } = await post(system, '815', [one])
+  if (body.successCount !== 1) return Number.POSITIVE_INFINITY
+  await system.sandbox.client.wait({ contains: one.businessData.orderNo, count: 1, timeoutMs: 120_000 })
+  return performance.now() - start
+}
+
+async function postFlood(system: TestSystem, until: number) {
+  const result = { offered: 0, accepted: 0, answers: {} as Record<string, number>, refusalMs: [] as number[] }
+  const one = async (connection: number) => {
+    const tenantId = TENANTS[connection % TENANTS.length] ?? ''
+    while (performance.now() < until) {
+      const messages = Array.from({ length: BATCH }, message)
+      const start = performance.now()
+      const { status, body } = await post(system, tenantId, messages)
+      result.offered += BATCH
+      result.answers[status] = (result.answers[status] ?? 0) + 1
+      if (status === 202) result.accepted += body.successCount ?? 0
+      else result.refusalMs.push(performance.now() - start)
+    }
+  }
+  await Promise.all(Array.from({ length: CONNECTIONS }, (_, connection) => one(connection)))
+  return result
+}
+
+/** Of the flooding tenants. */
+async function count(system: TestSystem, condition: string): Promise<number> {
+  const [rows] = await system.pool.query<RowDataPacket[]>(
+    `SELECT COUNT(*) AS n FROM msg_message WHERE tenant_id IN (?) AND status ${condition} ('PENDING', 'PROCESSING')`,
+    [TENANTS],
+  )
+  return Number(rows[0]?.n)
+}
+const openMessages = (system: TestSystem) => count(system, 'IN')
+const finalMessages = (system: TestSystem) => count(system, 'NOT IN')
+
+function watchPeaks(system: TestSystem, redisUrl: string) {
+  const redis = new Redis(redisUrl)
+  const peaks = { peakWaiting: 0, peakRssMiB: { api: 0, worker: 0 }, peakRedisMiB: 0 }
+  const MIB = 1024 * 1024
+  const look = async () => {
+    const metrics = async (url: string) => (await fetch(`${url}/metrics`)).text()
+    const value = (text: string, name: string) => Number(new RegExp(`^${name} (\\S+)`, 'm').exec(text)?.[1] ?? 0)
+    const [api, worker, info] = await Promise.all([
+      metrics(system.apis[0]?.url ?? ''),
+      metrics(system.workers[0]?.url ?? ''),
+      redis.info('memory'),
+    ])
+    const rss = (text: string) => value(text, 'process_resident_memory_bytes') / MIB
+    peaks.peakRssMiB.api = Math.max(peaks.peakRssMiB.api, rss(api))
+    peaks.peakRssMiB.worker = Math.max(peaks.peakRssMiB.worker, rss(worker))
+    peaks.peakWaiting = Math.max(peaks.peakWaiting, value(api, 'message_center_waiting_messages'))
+    peaks.peakRedisMiB = Math.max(peaks.peakRedisMiB, usedMemory(info) / MIB)
+  }
+  const stopping = new AbortController()
+  const done = (async () => {
+    while (!stopping.signal.aborted) {
+      await look()
+      await new Promise((resolve) => setTimeout(resolve, 1_000))
+    }
+  })()
+  return {
+    async stop() {
+      stopping.abort()
+      await done
+      redis.disconnect()
+      return peaks
+    },
+  }
+}
+
+/** Bytes that Redis holds for a message that waits, first for the pipeline (in jobs of 100), then on its channels' queues. */
+export async function measureRedisBytes(system: TestSystem, redisUrl: string, messages: number) {
+  const redis = new Redis(redisUrl)
+  const queues = ['pipeline', ...CHANNELS.map((type) => `channel.${type}`)].map(
+    (name) => new Queue(name, { connection: redis, prefix: system.variables.QUEUE_PREFIX ?? '' }),
+  )
+  const [pipeline] = queues
+  const used = async () => usedMemory(await redis.info('memory'))
+  await setUpTenant(system, '816')
+  for (const queue of queues) await queue.pause()
+  const before = await used()
+  for (let sent = 0; sent < messages; sent += BATCH) await post(system, '816', Array.from({ length: BATCH }, message))
+  const inPipeline = (await used()) - before
+  await pipeline?.resume()
+  const waiting = async () => {
+    const [rows] = await system.pool.query<RowDataPacket[]>(
+      "SELECT 1 FROM msg_message WHERE tenant_id = 816 AND status = 'PENDING' LIMIT 1",
+    )
+    return rows.length > 0
+  }
+  await until('all to be on their channels', async () => !(await waiting()), 120_000)
+  await new Promise((resolve) => setTimeout(resolve, 1_000))
+  const onChannels = (await used()) - before
+  for (const queue of queues) {
+    await queue.resume()
+    await queue.close()
+  }
+  redis.disconnect()
+  return { inPipeline: inPipeline / messages, perTask: onChannels / messages / CHANNELS.length }
+}
+
+function usedMemory(info: string): number {
+  return Number(/^used_memory:(\d+)/m.exec(info)?.[1] ?? 0)
+}
