@@ -74,8 +74,11 @@ async function post(messageId: string, attributes: object = {}): Promise<string>
   return messageId
 }
 
-const fault = (contentIncludes: string, kind: { kind: 'slow'; ms: number } | { kind: 'errcode'; errcode: number }, times = 1) =>
-  system.sandbox.client.addFault({ match: { token: 'month-end', contentIncludes }, fault: kind, times })
+const fault = (
+  contentIncludes: string,
+  kind: { kind: 'slow'; ms: number } | { kind: 'errcode'; errcode: number },
+  times = 1,
+) => system.sandbox.client.addFault({ match: { token: 'month-end', contentIncludes }, fault: kind, times })
 
 /** The messages of a month by its partition. */
 async function idsIn(table: string, partition: string): Promise<Set<string>> {
@@ -106,8 +109,12 @@ test('around midnight of a month’s end: each message lies in the month of its 
   await system.startWorker(moved)
 
   for (const id of ids) expect(await finalMessage(call, id)).toMatchObject({ status: 'SUCCESS', tasks: { length: 2 } })
-  const sends = Map.groupBy((await received(system.sandbox, 'month-end')).filter(({ delivered }) => delivered), textOf)
-  for (const id of ids) expect([id, sends.get(`ORDER ${id}`)?.length]).toEqual([id, id === 'killed' ? expect.any(Number) : 1])
+  const sends = Map.groupBy(
+    (await received(system.sandbox, 'month-end')).filter(({ delivered }) => delivered),
+    textOf,
+  )
+  for (const id of ids)
+    expect([id, sends.get(`ORDER ${id}`)?.length]).toEqual([id, id === 'killed' ? expect.any(Number) : 1])
 
   const months = [partitionName(new Date(midnight - 1)), partitionName(new Date(midnight))]
   const inMonths = await Promise.all(months.map((month) => idsIn('msg_message', month)))

@@ -30,7 +30,11 @@ let before: TestSystem
 let after: TestSystem
 
 beforeAll(async () => {
-  before = await startTestSystem({ ...(await freshServers('before')), workers: 2, variables: { SEND_TIMEOUT_MS: '2000' } })
+  before = await startTestSystem({
+    ...(await freshServers('before')),
+    workers: 2,
+    variables: { SEND_TIMEOUT_MS: '2000' },
+  })
   await before.sandbox.client.settings({ latencyMs: 30 })
   const call = before.caller()
   await createConfig(call, 'WECHAT_WORK', { configJson: { mode: 'robot', key: ROBOT } })
@@ -106,12 +110,15 @@ async function sends(): Promise<Map<string, number>> {
 /** What the dump knows, read before anybody has worked on it. */
 async function knownToDump(databaseUrl: string) {
   const connection = await connectDatabase({ databaseUrl, databaseSsl: 'off', databaseSslCa: undefined })
-  const ids = async (sql: string) => new Set((await connection.query<RowDataPacket[]>(sql))[0].map((row) => row.message_id))
+  const ids = async (sql: string) =>
+    new Set((await connection.query<RowDataPacket[]>(sql))[0].map((row) => row.message_id))
   try {
     return {
       all: await ids('SELECT message_id FROM msg_message'),
       open: await ids('SELECT message_id FROM msg_message WHERE finish_time IS NULL'),
-      sent: await ids("SELECT message_id FROM msg_channel_task WHERE status = 'SUCCESS' AND channel_type = 'WECHAT_WORK'"),
+      sent: await ids(
+        "SELECT message_id FROM msg_channel_task WHERE status = 'SUCCESS' AND channel_type = 'WECHAT_WORK'",
+      ),
     }
   } finally {
     await connection.end()

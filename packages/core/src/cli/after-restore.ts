@@ -13,7 +13,9 @@ async function main(): Promise<void> {
     if (!(await takeNamedLock(connection, SCHEMA_LOCK, 60))) throw new Error('another process is changing the schema')
     const tables = await leaveIdGap(connection)
     await releaseNamedLock(connection, SCHEMA_LOCK)
-    process.stdout.write(`database ${databaseName(env)}: ${tables.size} tables give out no id that was given out before\n`)
+    process.stdout.write(
+      `database ${databaseName(env)}: ${tables.size} tables give out no id that was given out before\n`,
+    )
   } finally {
     await connection.end()
   }

@@ -16,7 +16,9 @@ export async function leaveIdGap(connection: Connection): Promise<Map<string, bi
   )
   const from = new Map<string, bigint>()
   for (const { name, id } of tables) {
-    const [[row]] = await connection.query<RowDataPacket[]>(`SELECT COALESCE(MAX(\`${id}\`), 0) AS newest FROM \`${name}\``)
+    const [[row]] = await connection.query<RowDataPacket[]>(
+      `SELECT COALESCE(MAX(\`${id}\`), 0) AS newest FROM \`${name}\``,
+    )
     const next = BigInt(row?.newest) + GAP
     await connection.query(`ALTER TABLE \`${name}\` AUTO_INCREMENT = ${next}`)
     from.set(name, next)
