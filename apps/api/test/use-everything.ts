@@ -1,10 +1,14 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { createDatabasePool } from '@message-center/core/database/pool.ts'
+import { claimTasks } from '@message-center/core/messages/claim-tasks.ts'
+import { noteInterruptions, noteMessageCrash, noteTaskCrash } from '@message-center/core/messages/interruptions.ts'
 import { createApiClient } from '@message-center/devkit/demo/api-client.ts'
 import { seedDemo } from '@message-center/devkit/demo/seed.ts'
 import { workspaceRoot } from '@message-center/devkit/services/workspace.ts'
 import type { ApiCaller } from '@message-center/devkit/testing/api-caller.ts'
+import { storeDispatched, storePending } from '@message-center/devkit/testing/stored-messages.ts'
 import type { TestSystem } from '@message-center/devkit/testing/test-system.ts'
 import { operationsOf, type Parameter, sampleOf } from './openapi-operations.ts'
 import { runExamples } from './run-examples.ts'
@@ -25,7 +29,11 @@ export async function useEverything(system: TestSystem, variables: Record<string
   await Promise.all([useLists(system, call), useEveryTask(system, all)])
   await seedDemo(createApiClient(system.apis[0]?.url ?? '', system.token({ roles: [...roles] })))
   await runExamples(system, call)
-  await runRotation(variables)
+  const rotated = { CONFIG_ENCRYPTION_KEYS: `new:${'A'.repeat(43)}=,${variables.CONFIG_ENCRYPTION_KEYS}` }
+  await runCommand('rotate-keys', { ...variables, ...rotated })
+  await noteCrashes(system, variables.DATABASE_URL ?? '')
+  await Promise.all([...system.apis, ...system.workers].map((app) => app.stop()))
+  await runCommand('after-restore', variables)
 }
 
 /** What is past its time is there from the start: the first runs of the scheduled tasks find it. */
@@ -59,15 +67,28 @@ function textOf({ example, schema }: Parameter): string {
   return String(example ?? schema.examples?.[0] ?? schema.enum?.[0] ?? sampleOf(schema))
 }
 
-async function runRotation(variables: Record<string, string>): Promise<void> {
-  const child = spawn(process.execPath, [join(workspaceRoot, 'packages/core/src/cli/rotate-keys.ts')], {
-    env: {
-      ...process.env,
-      ...variables,
-      CONFIG_ENCRYPTION_KEYS: `new:${'A'.repeat(43)}=,${variables.CONFIG_ENCRYPTION_KEYS}`,
-    },
-    stdio: 'inherit',
+/**
+ * What a process that dies leaves behind, by the functions that note it: really dying takes as long as locks and leases last
+ * (apps/worker/test/poison.ops.test.ts).
+ */
+async function noteCrashes({ pool }: TestSystem, databaseUrl: string): Promise<void> {
+  const recorded = createDatabasePool({ databaseUrl, databaseSsl: 'off', databaseSslCa: undefined })
+  const end = { holder: 'holder', alone: true, reason: 'killed', startedAt: new Date(), durationMs: 1 }
+  const pending = await storePending(pool, 1)
+  await noteInterruptions(recorded, pending)
+  for (const ref of pending) await noteMessageCrash(recorded, ref, end)
+  for (const task of await storeDispatched(pool, 1)) {
+    await claimTasks(pool, [{ ...task, token: 'holder.1', dueBy: null, leaseMs: 60_000, takeOverFrom: null }])
+    await noteTaskCrash(recorded, task, end)
+  }
+  await recorded.end()
+}
+
+async function runCommand(name: string, variables: Record<string, string>): Promise<void> {
+  const child = spawn(process.execPath, [join(workspaceRoot, `packages/core/src/cli/${name}.ts`)], {
+    env: { ...process.env, ...variables },
+    stdio: ['ignore', 'ignore', 'inherit'],
   })
   const [code] = await once(child, 'close')
-  if (code !== 0) throw new Error(`rotate-keys ended with ${code}`)
+  if (code !== 0) throw new Error(`${name} ended with ${code}`)
 }

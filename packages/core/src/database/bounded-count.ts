@@ -40,6 +40,6 @@ export async function boundedCount(
 
 /** How many rows the server expects to read of the table that leads a statement: from a few pages of its index. */
 export async function expectedRows(pool: Pool, select: string, values: readonly unknown[]): Promise<number> {
-  const [[leading]] = await pool.query<RowDataPacket[]>(`EXPLAIN ${select}`, [...values])
+  const [[leading]] = await pool.query<RowDataPacket[]>(`EXPLAIN FORMAT=TRADITIONAL ${select}`, [...values])
   return Number(leading?.rows ?? 0)
 }

@@ -33,7 +33,7 @@ export async function planFaults(connection: Connection, statement: string): Pro
 }
 
 async function scans(connection: Connection, statement: string): Promise<string[]> {
-  const [rows] = await connection.query<RowDataPacket[]>(`EXPLAIN ${statement}`)
+  const [rows] = await connection.query<RowDataPacket[]>(`EXPLAIN FORMAT=TRADITIONAL ${statement}`)
   const tables = tablesByAlias(statement)
   return rows.flatMap((row) => {
     const table = tables.get(String(row.table)) ?? ''

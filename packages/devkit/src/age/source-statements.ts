@@ -28,7 +28,7 @@ export function sourceStatements(): SourceStatement[] {
       const parts = literal
         .replaceAll(/\$\{(?:[^{}`]|\{[^{}]*\})*\}/g, '\0')
         .split(/\0|\?/)
-        .map((part) => part.replace(/\s+/g, ' ').trim())
+        .map((part) => part.replace(/\\(.)/g, '$1').replace(/\s+/g, ' ').trim())
         .filter((part) => part.length >= TELLING)
       return parts.length > 0 ? [{ place, parts }] : []
     })
