@@ -9,7 +9,7 @@ import { findExecutable } from '@message-center/devkit/services/find-server.ts'
 import { type MysqlServer, startMysql } from '@message-center/devkit/services/mysql.ts'
 import { type RedisServer, startRedis } from '@message-center/devkit/services/redis.ts'
 import { workspaceRoot } from '@message-center/devkit/services/workspace.ts'
-import type { ApiCaller } from '@message-center/devkit/testing/api-caller.ts'
+import { type ApiCaller, createApiCaller } from '@message-center/devkit/testing/api-caller.ts'
 import { received, textOf } from '@message-center/devkit/testing/deliveries.ts'
 import { createConfig, createTemplate, finalMessage } from '@message-center/devkit/testing/demo-tenant.ts'
 import { startTestSystem, type TestSystem } from '@message-center/devkit/testing/test-system.ts'
@@ -38,7 +38,7 @@ beforeAll(async () => {
   await before.sandbox.client.settings({ latencyMs: 30 })
   const call = before.caller()
   await createConfig(call, 'WECHAT_WORK', { configJson: { mode: 'robot', key: ROBOT } })
-  await createConfig(call, 'LOCAL')
+  await createConfig(call, 'LOCAL', { configJson: { recipients: ['${userId}'] } })
   for (const channelType of ['WECHAT_WORK', 'LOCAL']) await createTemplate(call, 'ORDER', channelType)
 })
 afterAll(async () => {
@@ -82,10 +82,10 @@ function postOn(call: ApiCaller, prefix: string) {
   let going = true
   const posting = (async () => {
     for (let number = 0; going; number++) {
-      const ids = Array.from({ length: 10 }, (_, index) => `${prefix}-${number}-${index}`)
+      const ids = Array.from({ length: 20 }, (_, index) => `${prefix}-${number}-${index}`)
       const { status } = await call('POST', '/api/messages/batch', ids.map(message))
       if (status === 202) accepted.push(...ids)
-      await delay(50)
+      await delay(30)
     }
   })()
   return async () => {
@@ -153,7 +153,8 @@ test('restored into a fresh server with an empty Redis, the system goes on: what
   expect(accepted.length).toBeGreaterThan(dump.all.size)
   after = await startTestSystem({ ...urls, workers: 2, variables })
 
-  const call = after.caller()
+  // Its keys are those of before.
+  const call = createApiCaller(after.apis[0]?.url ?? '', before.token())
   for (const id of dump.all) expect(await finalMessage(call, id)).toMatchObject({ status: 'SUCCESS' })
   const again = await sends()
   const sentSince = (id: string) => (again.get(id) ?? 0) - (sentBefore.get(id) ?? 0)
