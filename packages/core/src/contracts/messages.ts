@@ -172,8 +172,8 @@ export type MessageSummary = Static<typeof MessageSummary>
 export const MessageDetail = Type.Object({ ...messageFields, tasks: Type.Array(TaskDetail) })
 export type MessageDetail = Static<typeof MessageDetail>
 
-/** `<seconds>-<row>-<page>-<total>`, an `e` behind it where the total is estimated. */
-const LIST_CURSOR_PATTERN = '^[0-9]{1,10}-[0-9]{1,18}-[0-9]{1,9}-[0-9]{1,15}e?$'
+/** `<table><seconds>-<row>-<page>-<total>`: m = of a message, k = of its task; an `e` behind it where the total is estimated. */
+const LIST_CURSOR_PATTERN = '^[mk][0-9]{1,10}-[0-9]{1,18}-[0-9]{1,9}-[0-9]{1,15}e?$'
 
 /** Filters of GET /api/messages. */
 export const MessageFilters = Type.Object(

@@ -25,18 +25,19 @@ export function createMessageList(pool: Pool, anchorDistance = ANCHOR_DISTANCE) 
 
   return async (tenantId: string, filters: MessageFilters): Promise<MessagePage> => {
     const { pageSize = 20, cursor } = filters
-    const source = await listSource(pool, tenantId, filters)
     if (cursor) {
-      const { after, page, total } = readCursor(cursor)
-      return answer(await read(source, { after }, pageSize), total, page, pageSize)
+      const { after, page, total, row } = readCursor(cursor)
+      const source = await listSource(pool, tenantId, filters, row)
+      return answer(source, await read(source, { after }, pageSize), { total, page, pageSize })
     }
+    const source = await listSource(pool, tenantId, filters)
     const { page = 1 } = filters
     const offset = (page - 1) * pageSize
     const counting = countList(pool, source)
     const reading = offset === 0 ? read(source, { offset }, pageSize) : counting.then((total) => deeper(total, offset))
     const [total, rows] = await Promise.all([counting, reading])
     const atLeast = total.totalIsEstimate ? offset + rows.length : 0
-    return answer(rows, { ...total, total: Math.max(total.total, atLeast) }, page, pageSize)
+    return answer(source, rows, { total: { ...total, total: Math.max(total.total, atLeast) }, page, pageSize })
 
     /** A page beyond the last would pass over every row to find nothing: what was counted tells. */
     async function deeper({ total, totalIsEstimate }: Total, offset: number): Promise<RowDataPacket[]> {
@@ -51,7 +52,11 @@ export function createMessageList(pool: Pool, anchorDistance = ANCHOR_DISTANCE) 
     return readPortion(pool, source, { ...portion, limit: pageSize + 1 })
   }
 
-  async function answer(found: RowDataPacket[], total: Total, page: number, pageSize: number): Promise<MessagePage> {
+  async function answer(
+    { row }: ListSource,
+    found: RowDataPacket[],
+    { total, page, pageSize }: { total: Total; page: number; pageSize: number },
+  ): Promise<MessagePage> {
     const rows = found.slice(0, pageSize)
     const tasks = await tasksOf(
       pool,
@@ -61,19 +66,25 @@ export function createMessageList(pool: Pool, anchorDistance = ANCHOR_DISTANCE) 
     const last = rows.at(-1)
     return {
       result: { ...total, page, pageSize, items },
-      nextCursor: last && found.length > pageSize ? writeCursor(last, total, page + 1) : null,
+      nextCursor: last && found.length > pageSize ? writeCursor(row, last, total, page + 1) : null,
     }
   }
 }
 
 /** See LIST_CURSOR_PATTERN. Whoever walks a list is not told a new total on each page. */
-function writeCursor(last: RowDataPacket, { total, totalIsEstimate }: Total, page: number): string {
-  return `${last.create_time.getTime() / 1000}-${last.row_id}-${page}-${total}${totalIsEstimate ? 'e' : ''}`
+function writeCursor(
+  row: ListSource['row'],
+  last: RowDataPacket,
+  { total, totalIsEstimate }: Total,
+  page: number,
+): string {
+  return `${row}${last.create_time.getTime() / 1000}-${last.row_id}-${page}-${total}${totalIsEstimate ? 'e' : ''}`
 }
 
 function readCursor(cursor: string) {
-  const [seconds, id = '', page, total = ''] = cursor.split('-')
+  const [seconds, id = '', page, total = ''] = cursor.slice(1).split('-')
   return {
+    row: cursor.startsWith('k') ? ('k' as const) : ('m' as const),
     after: { createTime: toDatetime(new Date(Number(seconds) * 1000)), id },
     page: Number(page),
     total: { total: Number.parseInt(total, 10), ...(total.endsWith('e') ? { totalIsEstimate: true as const } : {}) },

@@ -1,4 +1,5 @@
 import type { Pool } from 'mysql2/promise'
+import { invalidField } from '../contracts/errors.ts'
 import type { MessageFilters } from '../contracts/messages.ts'
 import { expectedRows } from '../database/bounded-count.ts'
 import { type ColumnFilter, type Conditions, columnConditions, joined, timeConditions } from './message-conditions.ts'
@@ -31,11 +32,21 @@ export const MESSAGE_OF_TASK = `JOIN msg_message m FORCE INDEX (uk_message)
 const HAS_CHANNEL = `(SELECT t.id FROM msg_channel_task t FORCE INDEX (uk_task) WHERE t.tenant_id = m.tenant_id
   AND t.message_id = m.message_id AND t.channel_type = ? AND t.create_time = m.create_time LIMIT 1) IS NOT NULL`
 
-/** The source of a list; of several filters the one leads that fewest rows fulfil, as far as the server can tell at once. */
-export async function listSource(pool: Pool, tenantId: string, filters: MessageFilters): Promise<ListSource> {
-  const sources = possibleSources(tenantId, filters)
+/**
+ * The source of a list; of several filters the one leads that fewest rows fulfil, as far as the server can tell at once.
+ * @param row only what this table leads: of which a place is known already
+ */
+export async function listSource(
+  pool: Pool,
+  tenantId: string,
+  filters: MessageFilters,
+  row?: ListSource['row'],
+): Promise<ListSource> {
+  const possible = possibleSources(tenantId, filters)
+  const sources = row ? possible.filter((source) => source.row === row) : possible
   const [only] = sources
-  if (only && sources.length === 1) return only
+  if (only === undefined) throw invalidField('cursor', 'is not of a list by these conditions')
+  if (sources.length === 1) return only
   const sizes = await Promise.all(sources.map((source) => expectedRows(pool, rowsOf(source), source.leading.values)))
   return sources[sizes.indexOf(Math.min(...sizes))] as ListSource
 }

@@ -8,6 +8,8 @@ import type { ListSource } from './list-source.ts'
 export const ANCHOR_DISTANCE = 10_000
 /** What was accepted so lately may still get a neighbour: a transaction that commits later with an earlier time. */
 const SETTLED_MS = 60_000
+/** Above the first place, in distances: these are counted for each page. */
+const MOST_NEWER = 10
 /** Lists remembered by one process; an anchor takes some 100 bytes. */
 const MOST_LISTS = 200
 const KEPT_MS = 600_000
@@ -17,6 +19,8 @@ const KEPT_BY_STATUS_MS = 60_000
 /** Places in one list, `ANCHOR_DISTANCE` rows apart, the first of them the newest row that had settled. */
 interface Anchors {
   found: Position[]
+  /** Epoch ms. */
+  madeAt: number
   /** The list ends before the next one. */
   complete: boolean
   /** Whoever needs more of them waits for those who are looking for some. */
@@ -38,7 +42,7 @@ export function createPageAnchors(pool: Pool, distance = ANCHOR_DISTANCE) {
     if (known) return known
     const first = await firstPosition(pool, source, { notLater: new Date(Date.now() - SETTLED_MS) })
     if (!first) return undefined
-    const made: Anchors = { found: [first], complete: false, growing: Promise.resolve() }
+    const made: Anchors = { found: [first], madeAt: Date.now(), complete: false, growing: Promise.resolve() }
     lists.set(key, made, { ttl })
     return made
   }
@@ -60,11 +64,12 @@ export function createPageAnchors(pool: Pool, distance = ANCHOR_DISTANCE) {
       offset: number,
     ): Promise<Omit<Portion, 'limit'> | undefined> {
       const { page: _, pageSize: __, cursor: ___, ...conditions } = filters
-      const key = JSON.stringify([tenantId, Object.entries(conditions).sort()])
+      const key = JSON.stringify([tenantId, source.row, Object.entries(conditions).sort()])
       const ttl = filters.status ? KEPT_BY_STATUS_MS : KEPT_MS
       let anchors = await anchorsOf(key, source, ttl)
       let newer = anchors && (await countAbove(pool, source, anchors.found[0] as Position, offset + 1))
-      if (newer !== undefined && newer > distance) {
+      // Made again, it begins where the newest have settled by now.
+      if (anchors && Number(newer) > MOST_NEWER * distance && Date.now() - anchors.madeAt > SETTLED_MS) {
         lists.delete(key)
         anchors = await anchorsOf(key, source, ttl)
         newer = anchors && (await countAbove(pool, source, anchors.found[0] as Position, offset + 1))

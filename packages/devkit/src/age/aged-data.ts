@@ -10,7 +10,7 @@ export interface AgedData {
 }
 
 /** Every second message is tenant 1's, the others are spread over this many. */
-export const OTHER_TENANTS = 18
+const OTHER_TENANTS = 18
 /** A kind of message that one tenant in 10,000 messages sends: finding those must not read the others. */
 export const RARE_TYPE = 'RARE'
 /** The channel of the oldest month only. */
