@@ -2,7 +2,7 @@ import { connectDatabase } from '@message-center/core/database/pool.ts'
 import { findOverdue } from '@message-center/core/messages/overdue.ts'
 import { removeOldKeys } from '@message-center/core/messages/remove-old-keys.ts'
 import { maintainPartitions } from '@message-center/core/schema/maintain-partitions.ts'
-import { listPartitions, monthStart, partitionMonth } from '@message-center/core/schema/partitions.ts'
+import { listPartitions, MONTHS_AHEAD, monthStart, partitionMonth } from '@message-center/core/schema/partitions.ts'
 import { storePending } from '../testing/stored-messages.ts'
 import type { TestSystem } from '../testing/test-system.ts'
 import { median, type Times } from './measure-lists.ts'
@@ -25,19 +25,31 @@ export async function measureUpkeep(system: TestSystem): Promise<Times> {
   times['reconciler: a page of everything open'] = await median(() => timed(() => look(null)))
   await pool.query('UPDATE msg_message SET due_time = NULL WHERE due_time IS NOT NULL')
 
-  const [oldest = ''] = await listPartitions(pool, 'msg_message')
-  const monthsKept = monthsBetween(partitionMonth(oldest), new Date())
-  const others = watchOthers(system)
-  times['months: one made ahead'] = await others.during(() => maintain(system, monthStart(new Date(), 1), 120))
-  times['  slowest insert meanwhile'] = others.slowest.insert
-  times['  slowest look-up meanwhile'] = others.slowest.select
-  others.forget()
-  times['months: the oldest dropped'] = await others.during(() => maintain(system, new Date(), monthsKept - 1))
-  times['  slowest insert while it is dropped'] = others.slowest.insert
-  times['  slowest look-up while it is dropped'] = others.slowest.select
-  await others.stop()
+  Object.assign(times, await measureMonths(system))
   times[`clean-up: ${KEY_BATCH} keys`] = await median(() => timed(() => removeOldKeys(pool, KEY_BATCH)))
   return times
+}
+
+/** As one month passes, and as another one becomes too old. */
+async function measureMonths(system: TestSystem): Promise<Times> {
+  const months = (await listPartitions(system.pool, 'msg_message')).map(partitionMonth)
+  const [oldest = new Date(), newest = new Date()] = [months[0], months.at(-1)]
+  const others = watchOthers(system)
+  try {
+    const made = await others.during(() => maintain(system, monthStart(newest, 1 - MONTHS_AHEAD), 120))
+    const whileMade = { ...others.slowest }
+    const dropped = await others.during(() => maintain(system, new Date(), monthsBetween(oldest, new Date()) - 1))
+    return {
+      'months: one made ahead': made,
+      '  slowest insert meanwhile': whileMade.insert,
+      '  slowest look-up meanwhile': whileMade.select,
+      'months: the oldest dropped': dropped,
+      '  slowest insert while it is dropped': others.slowest.insert,
+      '  slowest look-up while it is dropped': others.slowest.select,
+    }
+  } finally {
+    await others.stop()
+  }
 }
 
 function monthsBetween(from: Date, to: Date): number {
@@ -74,12 +86,10 @@ function watchOthers({ pool }: TestSystem) {
       ),
     ),
   ])
-  const forget = () => Object.assign(slowest, { insert: 0, select: 0 })
   return {
     slowest,
-    forget,
     async during(work: () => Promise<void>): Promise<number> {
-      forget()
+      Object.assign(slowest, { insert: 0, select: 0 })
       const startedAt = performance.now()
       await work()
       return performance.now() - startedAt
