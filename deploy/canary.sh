@@ -4,11 +4,11 @@
 #   deploy/canary.sh            tells the share of now
 # A configuration that nginx refuses is taken back, and nginx goes on with the one before.
 # NGINX_FOLDER: where nginx.conf is; without it, the folder nginx beside this script.
-# NGINX: how nginx is called; without it, the one of docker-compose.yml.
+# NGINX_COMMAND: how nginx is called; without it, the one of docker-compose.yml.
 set -eu
 
 folder=${NGINX_FOLDER:-$(dirname "$0")/nginx}
-nginx=${NGINX:-docker compose exec -T nginx nginx}
+nginx=${NGINX_COMMAND:-docker compose exec -T nginx nginx}
 file=$folder/canary.conf
 
 if [ $# -eq 0 ]; then

@@ -1,11 +1,14 @@
-import { execFileSync } from 'node:child_process'
-import { chmodSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { chmodSync, closeSync, cpSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { deployFolder } from '../monitoring/monitoring-files.ts'
 import { type GuardedProcess, startGuarded } from '../services/guarded-process.ts'
+import { logTail } from '../services/log-tail.ts'
 import { opsTool } from '../services/ops-tools.ts'
 import { freePort } from '../services/ports.ts'
-import { until } from '../testing/until.ts'
+import { untilReady } from '../services/private-server.ts'
+
+const READY_TIMEOUT_MS = 30_000
 
 /** Who is asked, as `host:port`. */
 export interface Upstreams {
@@ -25,8 +28,8 @@ export interface RunningNginx {
   log: string
   /** Runs deploy/canary.sh on it. @returns what it prints */
   canary(...args: string[]): string
-  /** Other servers from now on. */
-  ask(upstreams: Upstreams): void
+  /** Other servers from now on, or, without a reload, from the next one on. */
+  ask(upstreams: Upstreams, options?: { reload: boolean }): void
   stop(): Promise<unknown>
 }
 
@@ -80,23 +83,30 @@ export async function startNginx(
     log,
   })
   const url = `http://127.0.0.1:${http}`
-  await until('nginx to answer', async () => (await fetch(`${url}/nginx-health`).catch(() => undefined))?.ok)
-  const run = (file: string, args: string[]) =>
-    execFileSync(file, args, {
-      env: { ...process.env, NGINX: command.join(' '), NGINX_FOLDER: config },
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'pipe'],
-    })
+  const answers = async () => (await fetch(`${url}/nginx-health`).catch(() => undefined))?.ok === true
+  if ((await untilReady(answers, guarded.exited, READY_TIMEOUT_MS)) !== 'ready')
+    throw new Error(`nginx does not answer; its log:\n${logTail(log)}`)
+  /** Into a file: nginx opens /dev/stdout, which cannot be done with what Node reads from. */
+  const run = (file: string, args: string[]): string => {
+    const output = join(folder, 'output.log')
+    const descriptor = openSync(output, 'w')
+    const env = { ...process.env, NGINX_COMMAND: command.join(' '), NGINX_FOLDER: config }
+    const { status } = spawnSync(file, args, { env, stdio: ['ignore', descriptor, descriptor] })
+    closeSync(descriptor)
+    const text = readFileSync(output, 'utf8').trim()
+    if (status !== 0) throw new Error(`${file} ${args.join(' ')}: ${text}`)
+    return text
+  }
   return {
     url,
     tlsUrl: `https://127.0.0.1:${tls}`,
     rpcUrl: `http://127.0.0.1:${rpc}`,
     config,
     log,
-    canary: (...args) => run(join(deployFolder, 'canary.sh'), args).trim(),
-    ask(next) {
+    canary: (...args) => run(join(deployFolder, 'canary.sh'), args),
+    ask(next, { reload } = { reload: true }) {
       writeUpstreams(config, next)
-      run(command[0] ?? '', [...command.slice(1), '-s', 'reload'])
+      if (reload) run(command[0] ?? '', [...command.slice(1), '-s', 'reload'])
     },
     stop: () => guarded.stop('SIGQUIT'),
   }

@@ -10,6 +10,8 @@ export interface AppDefinition {
   name: string
   /** Path of the script from the workspace's root. */
   script: string
+  /** Another workspace: another version of everything. */
+  root?: string
   /** Added to this process's environment. */
   env: Record<string, string>
   /** Answers 200 when the process is ready. */
@@ -21,14 +23,21 @@ export interface AppDefinition {
  * Starts one of our own processes under a guard and waits until it says that it is ready.
  * @throws Error with the end of its log when it ends before that, or takes more than a minute
  */
-export async function startApp({ name, script, env, readyUrl, log }: AppDefinition): Promise<GuardedProcess> {
+export async function startApp({
+  name,
+  script,
+  root = workspaceRoot,
+  env,
+  readyUrl,
+  log,
+}: AppDefinition): Promise<GuardedProcess> {
   const app = await startGuarded({
     name,
     log,
     command: process.execPath,
-    args: [join(workspaceRoot, script)],
+    args: [join(root, script)],
     env: { ...process.env, ...env },
-    cwd: workspaceRoot,
+    cwd: root,
   })
   const ready = await untilReady(() => answersOk(readyUrl), app.exited, READY_TIMEOUT_MS)
   if (ready === 'ready') return app
