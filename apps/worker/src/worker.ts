@@ -118,8 +118,7 @@ export async function startWorker(
   const queues = createQueues(env, redis, warn('queue'))
   exposeSharedState(metrics, { redis, queues, channelTypes, pools: { main: pool }, warn })
   const nacos = openNacosSettings(env, logger)
-  const stored = watchChanges(pool, warn('changes of configs cannot be seen'))
-  const changes = nacos ? followNacos(stored, nacos) : stored
+  const changes = followNacos(watchChanges(pool, warn('changes of configs cannot be seen')), nacos)
   const configs = createCandidateSource(pool, changes)
   const settings = createSettingsSource(pool, env, changes, nacos)
   followLogLevel(logger, settings, changes)

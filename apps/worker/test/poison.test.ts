@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { MessageDetail } from '@message-center/core/contracts/messages.ts'
@@ -9,7 +9,7 @@ import { planned, storePending } from '@message-center/devkit/testing/stored-mes
 import { startTestSystem, type TestSystem } from '@message-center/devkit/testing/test-system.ts'
 import { until } from '@message-center/devkit/testing/until.ts'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { fragileAdapter, harmfulHandler } from './poison-modules.ts'
+import { callsIn, writePoisonModules } from './poison-modules.ts'
 
 /*
  * Begins where a worker has died: what it had in hand stands in MySQL as it left it. poison.ops.test.ts lets workers die.
@@ -19,16 +19,12 @@ const folder = mkdtempSync(join(tmpdir(), 'poison-'))
 
 let system: TestSystem
 beforeAll(async () => {
-  writeFileSync(join(folder, 'fragile.mjs'), fragileAdapter(folder))
-  writeFileSync(join(folder, 'harmful.mjs'), harmfulHandler(folder))
-  writeFileSync(join(folder, 'calls.jsonl'), '')
   system = await startTestSystem({
     databaseUrl: inject('databaseUrl'),
     redisUrl: inject('redisUrl'),
     workers: 0,
     variables: {
-      CHANNEL_ADAPTERS: join(folder, 'fragile.mjs'),
-      MESSAGE_HANDLERS: join(folder, 'harmful.mjs'),
+      ...writePoisonModules(folder),
       LOG_LEVEL: 'info',
     },
   })
@@ -40,8 +36,7 @@ afterAll(async () => {
 
 /** How often the message was in the hand of a handler or an adapter. */
 function deliveries(id: string): number {
-  const lines = readFileSync(join(folder, 'calls.jsonl'), 'utf8').trimEnd().split('\n')
-  return lines.filter((line) => JSON.parse(line).messageId === id).length
+  return callsIn(folder).filter(({ messageId }) => messageId === id).length
 }
 
 /** Messages that were in the pipeline; the fourth is to blame. */
