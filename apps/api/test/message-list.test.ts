@@ -60,11 +60,11 @@ test('a page beyond the last is known to be empty by the count alone', async () 
       }
     },
   })
-  const listed = createMessageList(counted)
-  const beyond = await listed('1', { page: 1_000_000, pageSize: 200 })
+  const listed = createMessageList()
+  const beyond = await listed(counted, '1', { page: 1_000_000, pageSize: 200 })
   expect(beyond.result).toEqual({ total: COUNT, page: 1_000_000, pageSize: 200, items: [] })
   expect(statements).toEqual([expect.stringContaining('COUNT(*)')])
-  expect((await listed('1', { page: 3, pageSize: 20 })).result.items).toHaveLength(5)
+  expect((await listed(counted, '1', { page: 3, pageSize: 20 })).result.items).toHaveLength(5)
 })
 
 test('the Link header leads through all pages; the last has none, and the answers are PageResults of the contract', async () => {

@@ -44,7 +44,7 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ acceptor: Acceptor; pool
   )
   // Bodies are the acceptor's, which knows the id of the message that it refuses.
   app.addHook('preValidation', async ({ caller, query }) => refuseOtherTenant(caller, query))
-  const list = createMessageList(replica)
+  const list = createMessageList()
   const acceptedByTheService = { validatorCompiler: () => () => true }
 
   app.post('/api/messages', {
@@ -124,7 +124,7 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ acceptor: Acceptor; pool
       const { query } = request
       if (query.cursor !== undefined && query.page !== 1)
         throw invalidField('page', 'cannot be given beside cursor, which stands for a page')
-      const { result, nextCursor } = await list(actingTenant(request, query.tenantId), query)
+      const { result, nextCursor } = await list(replica, actingTenant(request, query.tenantId), query)
       if (nextCursor !== null) reply.header('link', nextPageLink(request, nextCursor))
       return result
     },

@@ -45,7 +45,7 @@ const FILTERS: MessageFilters[] = [
 
 /** The ids that plain OFFSET shows. */
 async function expected(tenantId: string, filters: MessageFilters): Promise<string[]> {
-  const { result } = await createMessageList(database.pool)(tenantId, { ...filters, pageSize: 200 })
+  const { result } = await createMessageList()(database.pool, tenantId, { ...filters, pageSize: 200 })
   expect(result.total).toBe(result.items.length)
   return result.items.map(({ messageId }) => messageId)
 }
@@ -56,12 +56,12 @@ test.each(FILTERS)(
     const tenantId = String(100 + FILTERS.indexOf(filters))
     await store(tenantId, 60, HOUR_MS)
     // Of this distance every page but the first is a deep one.
-    const list = createMessageList(database.pool, 4)
+    const list = createMessageList(4)
     for (const round of [1, 2]) {
       const all = await expected(tenantId, filters)
       await fc.assert(
         fc.asyncProperty(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 1, max: 9 }), async (page, pageSize) => {
-          const { result } = await list(tenantId, { ...filters, page, pageSize })
+          const { result } = await list(database.pool, tenantId, { ...filters, page, pageSize })
           expect(result.total).toBe(all.length)
           expect(result.items.map(({ messageId }) => messageId)).toEqual(
             all.slice((page - 1) * pageSize).slice(0, pageSize),
@@ -81,15 +81,15 @@ test.each(FILTERS)(
     const tenantId = String(200 + FILTERS.indexOf(filters))
     await store(tenantId, 30, HOUR_MS)
     const all = await expected(tenantId, filters)
-    const list = createMessageList(database.pool)
+    const list = createMessageList()
     const seen: string[] = []
-    let page = await list(tenantId, { ...filters, pageSize: 4 })
+    let page = await list(database.pool, tenantId, { ...filters, pageSize: 4 })
     for (let number = 1; ; number++) {
       expect(page.result).toMatchObject({ total: all.length, page: number, pageSize: 4 })
       seen.push(...page.result.items.map(({ messageId }) => messageId))
       if (page.nextCursor === null) break
       if (number === 2) await store(tenantId, 5, 0)
-      page = await list(tenantId, { ...filters, pageSize: 4, cursor: page.nextCursor })
+      page = await list(database.pool, tenantId, { ...filters, pageSize: 4, cursor: page.nextCursor })
     }
     expect(seen).toEqual(all)
   },

@@ -14,60 +14,65 @@ export interface MessagePage {
   nextCursor: string | null
 }
 
-export type MessageList = ReturnType<typeof createMessageList>
-
 /**
  * A tenant's messages by the filters, newest first. Pages near the top are found by passing over the rows before them in the
  * index, deeper ones from a remembered place (page-anchors.ts), and those of a cursor at once, wherever they are.
  */
-export function createMessageList(pool: Pool, anchorDistance = ANCHOR_DISTANCE) {
-  const anchors = createPageAnchors(pool, anchorDistance)
+export function createMessageList(anchorDistance = ANCHOR_DISTANCE) {
+  const anchors = createPageAnchors(anchorDistance)
 
-  return async (tenantId: string, filters: MessageFilters): Promise<MessagePage> => {
+  /** @param pool of the primary or of a replica */
+  return async (pool: Pool, tenantId: string, filters: MessageFilters): Promise<MessagePage> => {
     const { pageSize = 20, cursor } = filters
     if (cursor) {
       const { after, page, total, row } = readCursor(cursor)
       const source = await listSource(pool, tenantId, filters, row)
-      return answer(source, await read(source, { after }, pageSize), { total, page, pageSize })
+      return answer(pool, source, await read(source, { after }), { total, page, pageSize })
     }
     const source = await listSource(pool, tenantId, filters)
     const { page = 1 } = filters
     const offset = (page - 1) * pageSize
     const counting = countList(pool, source)
-    const reading = offset === 0 ? read(source, { offset }, pageSize) : counting.then((total) => deeper(total, offset))
+    const reading = offset === 0 ? read(source, { offset }) : counting.then((total) => deeper(source, total, offset))
     const [total, rows] = await Promise.all([counting, reading])
     const atLeast = total.totalIsEstimate ? offset + rows.length : 0
-    return answer(source, rows, { total: { ...total, total: Math.max(total.total, atLeast) }, page, pageSize })
+    return answer(pool, source, rows, { total: { ...total, total: Math.max(total.total, atLeast) }, page, pageSize })
 
     /** A page beyond the last would pass over every row to find nothing: what was counted tells. */
-    async function deeper({ total, totalIsEstimate }: Total, offset: number): Promise<RowDataPacket[]> {
+    async function deeper(
+      from: ListSource,
+      { total, totalIsEstimate }: Total,
+      offset: number,
+    ): Promise<RowDataPacket[]> {
       if (offset >= total && !totalIsEstimate) return []
-      const portion = offset < anchorDistance ? { offset } : await anchors.find(tenantId, filters, source, offset)
-      return portion ? read(source, portion, pageSize) : []
+      const portion =
+        offset < anchorDistance ? { offset } : await anchors.find(pool, from, { tenantId, filters, offset })
+      return portion ? read(from, portion) : []
+    }
+
+    /** One row more than the page has: it tells whether there is another. */
+    function read(from: ListSource, portion: Omit<Portion, 'limit'>): Promise<RowDataPacket[]> {
+      return readPortion(pool, from, { ...portion, limit: pageSize + 1 })
     }
   }
+}
 
-  /** One row more than the page has: it tells whether there is another. */
-  function read(source: ListSource, portion: Omit<Portion, 'limit'>, pageSize: number): Promise<RowDataPacket[]> {
-    return readPortion(pool, source, { ...portion, limit: pageSize + 1 })
-  }
-
-  async function answer(
-    { row }: ListSource,
-    found: RowDataPacket[],
-    { total, page, pageSize }: { total: Total; page: number; pageSize: number },
-  ): Promise<MessagePage> {
-    const rows = found.slice(0, pageSize)
-    const tasks = await tasksOf(
-      pool,
-      rows.filter((row) => row.status === 'PROCESSING'),
-    )
-    const items = rows.map((row) => toSummary(row, tasks.get(row.message_id)))
-    const last = rows.at(-1)
-    return {
-      result: { ...total, page, pageSize, items },
-      nextCursor: last && found.length > pageSize ? writeCursor(row, last, total, page + 1) : null,
-    }
+async function answer(
+  pool: Pool,
+  { row }: ListSource,
+  found: RowDataPacket[],
+  { total, page, pageSize }: { total: Total; page: number; pageSize: number },
+): Promise<MessagePage> {
+  const rows = found.slice(0, pageSize)
+  const tasks = await tasksOf(
+    pool,
+    rows.filter((row) => row.status === 'PROCESSING'),
+  )
+  const items = rows.map((row) => toSummary(row, tasks.get(row.message_id)))
+  const last = rows.at(-1)
+  return {
+    result: { ...total, page, pageSize, items },
+    nextCursor: last && found.length > pageSize ? writeCursor(row, last, total, page + 1) : null,
   }
 }
 

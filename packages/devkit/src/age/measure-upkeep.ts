@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { connectDatabase } from '@message-center/core/database/pool.ts'
 import { findOverdue } from '@message-center/core/messages/overdue.ts'
 import { removeOldKeys } from '@message-center/core/messages/remove-old-keys.ts'
@@ -9,6 +10,7 @@ import { median, type Times } from './measure-lists.ts'
 
 const KEY_BATCH = 500
 const OPEN_MESSAGES = 500
+const QUIET_MS = 1_000
 
 /** What the worker does by itself, in milliseconds, and how long others wait meanwhile. No worker runs beside it. */
 export async function measureUpkeep(system: TestSystem): Promise<Times> {
@@ -36,10 +38,14 @@ async function measureMonths(system: TestSystem): Promise<Times> {
   const [oldest = new Date(), newest = new Date()] = [months[0], months.at(-1)]
   const others = watchOthers(system)
   try {
+    await others.during(() => delay(QUIET_MS))
+    const quiet = { ...others.slowest }
     const made = await others.during(() => maintain(system, monthStart(newest, 1 - MONTHS_AHEAD), 120))
     const whileMade = { ...others.slowest }
     const dropped = await others.during(() => maintain(system, new Date(), monthsBetween(oldest, new Date()) - 1))
     return {
+      'quiet: slowest insert of a second': quiet.insert,
+      '  slowest look-up of a second': quiet.select,
       'months: one made ahead': made,
       '  slowest insert meanwhile': whileMade.insert,
       '  slowest look-up meanwhile': whileMade.select,
