@@ -11,6 +11,7 @@ import {
   SendResult,
 } from '@message-center/core/contracts/messages.ts'
 import { PageOf } from '@message-center/core/contracts/pages.ts'
+import type { ReplicaReads } from '@message-center/core/database/replica-reads.ts'
 import type { Acceptor } from '@message-center/core/messages/accept.ts'
 import { findMessage, findTrace, listMessages } from '@message-center/core/messages/queries.ts'
 import type { FastifyRequest } from 'fastify'
@@ -30,10 +31,12 @@ const BATCH_BODY_LIMIT = 16 * 1024 * 1024
 const OneTenant = Type.Object(TenantQuery, { additionalProperties: false })
 
 /** Sending and looking up. A body's own checks are the acceptor's, the same for REST, batch and RPC. */
-export const messageRoutes: FastifyPluginAsyncTypebox<{ acceptor: Acceptor; pool: Pool; replica: Pool }> = async (
-  app,
-  { acceptor, pool, replica },
-) => {
+export const messageRoutes: FastifyPluginAsyncTypebox<{
+  acceptor: Acceptor
+  pool: Pool
+  /** For what may read from a replica. */
+  readFreely: ReplicaReads
+}> = async (app, { acceptor, pool, readFreely }) => {
   app.removeContentTypeParser('application/json')
   app.addContentTypeParser<Buffer>(
     'application/json',
@@ -117,7 +120,10 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ acceptor: Acceptor; pool
       querystring: Type.Object({ ...MessageFilters.properties, ...TenantQuery }, { additionalProperties: false }),
       response: answers({ 200: PageOf(MessageSummary) }, 400),
     },
-    handler: (request) => listMessages(replica, actingTenant(request, request.query.tenantId), request.query),
+    handler: (request) => {
+      const tenantId = actingTenant(request, request.query.tenantId)
+      return readFreely((from) => listMessages(from, tenantId, request.query))
+    },
   })
 }
 
