@@ -52,7 +52,6 @@ import { rateLimitPlugin } from './plugins/rate-limit.ts'
 import { requestIdOf } from './plugins/request-id.ts'
 import { requestMetricsPlugin } from './plugins/request-metrics.ts'
 import { securityHeadersPlugin } from './plugins/security-headers.ts'
-import { startingPlugin } from './plugins/starting.ts'
 import { validationPlugin } from './plugins/validation.ts'
 import { auditLogRoutes } from './routes/audit-logs.ts'
 import { authRoutes } from './routes/auth.ts'
@@ -92,7 +91,7 @@ const TRUSTED_PROXIES = ['loopback', 'linklocal', 'uniquelocal']
 export async function buildApp(
   env: Env,
   logger: Logger,
-  { availability = createAvailability('serving'), tracing }: { availability?: Availability; tracing?: Tracing } = {},
+  { availability = createAvailability(), tracing }: { availability?: Availability; tracing?: Tracing } = {},
 ) {
   const pool = createDatabasePool(env, DATABASE_CONNECTIONS)
   const commitPool = createDatabasePool(env, COMMIT_CONNECTIONS)
@@ -193,7 +192,6 @@ export async function buildApp(
   await app.register(drainPlugin, { availability })
   await app.register(requestMetricsPlugin, { registry: metrics.registry })
   await app.register(errorsPlugin)
-  await app.register(startingPlugin, { availability })
   await app.register(validationPlugin)
   await app.register(securityHeadersPlugin)
   const clientRoles = createClientSource(pool, changes)

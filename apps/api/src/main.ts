@@ -22,24 +22,23 @@ async function start(): Promise<void> {
     serviceName: NAME,
     onError: (text) => logger.warn(`traces: ${text}`),
   })
-  const availability = createAvailability('starting')
+  const availability = createAvailability()
   const { app, rpc, pool } = await buildApp(env, logger, { availability, tracing })
   let registration: ReturnType<typeof registerInNacos>
   const limitMs = env.shutdownGraceMs + SHUTDOWN_LIMIT_MS
   stopping = stopOnSignal({ name: 'api', limitMs, logger }, async ({ signal }) => {
-    const serving = availability.state() === 'serving'
-    availability.set('leaving')
+    availability.leave()
     // First: whoever looks for the service finds the others.
     await registration?.stop()
     // A person at a terminal has no load balancer that needs the time.
-    if (serving && signal === 'SIGTERM') await delay(env.shutdownGraceMs)
+    if (app.server.listening && signal === 'SIGTERM') await delay(env.shutdownGraceMs)
     await app.close()
     await tracing?.close()
   })
-  await app.listen({ host: env.host, port: env.port })
+  // Balancers that do not ask take an open port for a server that works: it opens when that is so.
   await awaitDatabase(pool, logger, stopping)
   const rpcUrl = env.rpcPort === undefined ? undefined : await rpc.listen({ host: env.host, port: env.rpcPort })
-  availability.set('serving')
+  await app.listen({ host: env.host, port: env.port })
   if (rpcUrl) registration = registerInNacos(env, Number(new URL(rpcUrl).port), logger)
 }
 

@@ -13,4 +13,4 @@ afterAll(() => system.stop())
 test('every process replaced under load, behind a balancer that asks for readiness: no call fails, nothing is lost or sent twice', async () => {
   const told = await restartUnderLoad(system, 1, (apis) => apis.map(({ url }) => url))
   expect(told).toContain('4 processes replaced')
-})
+}, 180_000)

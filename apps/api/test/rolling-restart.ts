@@ -6,7 +6,7 @@ import { type AppProcess, startTestSystem, type TestSystem } from '@message-cent
 import { until } from '@message-center/devkit/testing/until.ts'
 import { expect, inject } from 'vitest'
 
-/** Two API processes and two workers behind a balancer that gives them half a second to be noticed. */
+/** Two API processes and two workers; a balancer has `graceMs` to notice that one goes. */
 export async function startRestartableSystem(graceMs: number): Promise<TestSystem> {
   const system = await startTestSystem({
     databaseUrl: inject('databaseUrl'),

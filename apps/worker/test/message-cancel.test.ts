@@ -165,6 +165,7 @@ describe('what is being sent at the moment', () => {
   test('is not sent a second time where its worker dies', async () => {
     const { sendHanging, cancel, final, detail, shown } = await hanging()
     const messageId = await sendHanging({ kind: 'hang' })
+    await until('the call', async () => (await shown()).length === 1)
     await system.workers.at(-1)?.stop('SIGKILL')
     expect(await cancel(messageId)).toMatchObject({ body: { cancelled: 0 } })
     // Its lease and its job's lock need not be waited for.

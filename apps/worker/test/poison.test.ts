@@ -118,7 +118,7 @@ test('of what a worker died with, the one guilty message is set aside in either 
     return counted.every((line) => metrics.includes(`message_center_${line}\n`))
   })
   expect((await fetch(`${worker.url}/health/live`)).status).toBe(200)
-})
+}, 120_000)
 
 test('an operator who has mended the cause has them tried again, and they arrive', async () => {
   writeFileSync(join(folder, 'cured'), '')
@@ -135,4 +135,4 @@ test('an operator who has mended the cause has them tried again, and they arrive
     const { body: list } = await call<{ items: MessageDetail[] }>('GET', '/api/messages?pageSize=1')
     expect(list.items[0]).toMatchObject({ errorCode: null })
   }
-})
+}, 150_000)

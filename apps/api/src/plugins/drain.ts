@@ -24,10 +24,10 @@ export const drainPlugin = fp(
     })
     app.server.on('request', ({ socket }) => silent.delete(socket))
     app.addHook('onSend', async (_request, reply) => {
-      if (availability.state() === 'leaving') reply.header('connection', 'close')
+      if (availability.leaving()) reply.header('connection', 'close')
     })
     app.addHook('preClose', async () => {
-      availability.set('leaving')
+      availability.leave()
       const since = Date.now()
       const timer = setInterval(() => {
         const elapsed = Date.now() - since

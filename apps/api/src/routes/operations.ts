@@ -29,7 +29,7 @@ export const operationRoutes: FastifyPluginAsyncTypebox<{
       tags: ['operations'],
       summary: 'May work be sent here',
       description:
-        'For a load balancer: MySQL and Redis answer, and the process neither waits for the database nor has been told to stop. After SIGTERM it says 503 and still answers all calls for `SHUTDOWN_GRACE_MS`, so look more often than that.',
+        'For a load balancer: MySQL and Redis answer, and the process has not been told to stop. After SIGTERM it says 503 and still answers all calls for `SHUTDOWN_GRACE_MS`, so look more often than that.',
       security: [],
       response: { 200: Health, 503: { ...ErrorBody, description: 'Not now, and why' } },
     },

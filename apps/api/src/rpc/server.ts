@@ -92,7 +92,7 @@ export async function buildRpcServer(dependencies: RpcDependencies) {
     stopping: stopping.signal,
   })
   app.addHook('onSend', async (request, reply) => {
-    if (availability.state() === 'leaving' && request.raw.httpVersionMajor === 1) reply.header('connection', 'close')
+    if (availability.leaving() && request.raw.httpVersionMajor === 1) reply.header('connection', 'close')
   })
   app.addHook('preClose', async () => {
     stopping.abort()

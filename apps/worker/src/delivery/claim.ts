@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { ClaimedTask } from '@message-center/core/messages/claim-tasks.ts'
-import { isPoisoned, mustBeAlone } from '@message-center/core/messages/interruptions.ts'
+import { type Interruptions, isPoisoned, mustBeAlone } from '@message-center/core/messages/interruptions.ts'
 import type { ChannelJob } from '@message-center/core/queues/jobs.ts'
 import type { Delivery, DeliveryDependencies } from './verdict.ts'
 
@@ -46,14 +46,25 @@ export async function claimTask(
   const { held } = task
   const freeAt = held.status === 'SENDING' ? held.leaseUntil : held.nextRetryTime
   if (freeAt && freeAt.getTime() > deps.now()) return { verdict: { queue: 'postpone', until: freeAt.getTime() } }
-  const suspect = { interruptions: held.interruptions + 1, crashes: held.crashes }
-  const poisoned = isPoisoned(suspect)
-  if (!takeOver && !poisoned && deps.holder === null)
-    return { verdict: { queue: 'quarantine', alone: mustBeAlone(suspect) } }
+  const elsewhere = takeOver ? null : toQuarantine(held, deps)
+  if (elsewhere) return { verdict: elsewhere }
   const taken = await ask(job, deps, held.claimToken, early)
   // Another job of the same task was faster: whoever has it now is given time to end.
   if ('held' in taken) return { verdict: { queue: 'postpone', until: deps.now() + deps.sendTimeoutMs } }
-  return 'token' in taken ? { ...taken, poisoned } : taken
+  return 'token' in taken ? { ...taken, poisoned: isPoisoned(oneMore(held)) } : taken
+}
+
+/** A task whose holder did not come back is for the quarantine; null here, where it is, or where it is to be set aside. */
+export function toQuarantine(
+  held: Interruptions,
+  { holder }: Pick<DeliveryDependencies, 'holder'>,
+): (Delivery & { queue: 'quarantine' }) | null {
+  const suspect = oneMore(held)
+  return holder !== null || isPoisoned(suspect) ? null : { queue: 'quarantine', alone: mustBeAlone(suspect) }
+}
+
+function oneMore({ interruptions, crashes }: Interruptions): Interruptions {
+  return { interruptions: interruptions + 1, crashes }
 }
 
 /** Takes a task that waits, before its time; nothing where somebody has it, or where it has ended. */

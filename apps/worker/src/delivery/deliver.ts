@@ -39,7 +39,8 @@ export async function deliver(job: ChannelJob, deps: DeliveryDependencies): Prom
   }
   // Before anything is taken: without the right key the task must stay as it is.
   const settings = openSettings(deps.cipher, config)
-  const look = config.overflowPolicy === 'REJECT' ? { waited: false } : await lookAt(job, deps)
+  const takeOver = config.unknownOutcomePolicy === 'FAIL'
+  const look = config.overflowPolicy === 'REJECT' ? { waited: false } : await lookAt(job, deps, { takeOver })
   if ('verdict' in look) {
     if (look.ended) await giveUpSlot(job, config, deps)
     return look.verdict
@@ -54,9 +55,8 @@ export async function deliver(job: ChannelJob, deps: DeliveryDependencies): Prom
     deps.metrics.rateLimitWait.observe({ channel: job.channelType }, waitMs / 1_000)
     return waitUntil(deps.now() + waitMs, job, deps)
   }
-  const neverResend = config.unknownOutcomePolicy === 'FAIL'
-  const claim = await claimTask(job, deps, { takeOver: neverResend })
-  const end = 'token' in claim && claim.abandoned ? whyNotAgain(claim, neverResend) : null
+  const claim = await claimTask(job, deps, { takeOver })
+  const end = 'token' in claim && claim.abandoned ? whyNotAgain(claim, takeOver) : null
   if ('verdict' in claim || end) deps.limiter.giveBack(start)
   if ('verdict' in claim) return claim.verdict
   if (end) return giveUp({ job, claim, start }, end, deps)

@@ -1,14 +1,21 @@
 import type { ChannelJob } from '@message-center/core/queues/jobs.ts'
-import type { DeliveryDependencies, Verdict } from './verdict.ts'
+import { toQuarantine } from './claim.ts'
+import type { Delivery, DeliveryDependencies } from './verdict.ts'
 
 /** What a look at a task says before anything is taken for it. */
-export type Look = { verdict: Verdict; ended: boolean } | { waited: boolean }
+export type Look = { verdict: Delivery; ended: boolean } | { waited: boolean }
 
 /**
  * Where a task stands that may have been in line: it may have gone along with another one, or been cancelled meanwhile,
- * and must then take no slot. `waited`: it was told to wait before.
+ * and must then take no slot. Nor must one that goes to quarantine: its place in the line is for its run there. `waited`: it
+ * was told to wait before.
+ * @param takeOver where its holder did not come back it is ended here
  */
-export async function lookAt(job: ChannelJob, deps: DeliveryDependencies): Promise<Look> {
+export async function lookAt(
+  job: ChannelJob,
+  deps: DeliveryDependencies,
+  { takeOver }: { takeOver: boolean },
+): Promise<Look> {
   const task = await deps.writer.look(job)
   if (!task) return { verdict: { queue: 'complete', note: 'the task no longer exists' }, ended: true }
   if (task.status === 'SUCCESS' || task.status === 'FAILED') {
@@ -18,5 +25,7 @@ export async function lookAt(job: ChannelJob, deps: DeliveryDependencies): Promi
   if (freeAt && freeAt.getTime() > deps.now()) {
     return { verdict: { queue: 'postpone', until: freeAt.getTime() }, ended: false }
   }
+  const elsewhere = task.status === 'SENDING' && !takeOver ? toQuarantine(task, deps) : null
+  if (elsewhere) return { verdict: elsewhere, ended: false }
   return { waited: task.nextRetryTime !== null }
 }

@@ -113,6 +113,7 @@ describe('the end of a process', () => {
   test.each<[string, Partial<Books>]>([
     ['by kill -9', { ends: [end('api-1', 0)] }],
     ['in good order', { ends: [end('api-1', 300, { code: 0, signal: null, told: told('SIGTERM', 0) })] }],
+    ['while it was still being loaded', { ends: [end('api-1', 300, { signal: 'SIGTERM', told: told('SIGTERM', 0) })] }],
     [
       'after its time, because MySQL kept it waiting',
       { ends: [end('api-1', 10_000, { told: told('SIGTERM', 0) })], faults: [away] },

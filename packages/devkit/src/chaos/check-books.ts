@@ -146,7 +146,8 @@ function strangers({ told, stored, arrivals }: Books): Finding[] {
 function wrongEnd({ process, at, code, signal, told }: ProcessEnd, faults: readonly FaultRecord[]): Finding[] {
   const how = signal ?? `code ${code}`
   if (!told) return [{ subject: process, why: `ended by itself: ${how}` }]
-  if (told.signal !== 'SIGTERM' || code === 0) return []
+  // Ended by the signal itself: it was still being loaded, and had taken nothing on.
+  if (told.signal !== 'SIGTERM' || code === 0 || signal === 'SIGTERM') return []
   const tookMs = at - told.at
   const mayHaveWaited = faults.some(
     ({ target, from, to }) =>

@@ -3,7 +3,7 @@ import { Pool } from 'undici'
 
 /** What clients behind a load balancer were answered. */
 export interface ClientBooks {
-  /** Message ids that were answered with 202. */
+  /** Message ids that were answered with 202, or 200. */
   accepted: string[]
   /** Calls that got another answer, or none. */
   failed: string[]
@@ -70,7 +70,8 @@ export function startBalancedClients(options: {
       })
       const text = await answer.text()
       books.answered.set(server, (books.answered.get(server) ?? 0) + 1)
-      if (statusCode === 202) books.accepted.push(messageId)
+      // 200: the balancer has called twice.
+      if (statusCode === 202 || statusCode === 200) books.accepted.push(messageId)
       else books.failed.push(`${statusCode} ${text}`)
     } catch (error) {
       books.failed.push(String(error))
