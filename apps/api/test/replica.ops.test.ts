@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, openSync, rmSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createDatabasePool } from '@message-center/core/database/pool.ts'
@@ -25,7 +25,9 @@ beforeAll(async () => {
   const replicaUrl = Object.assign(new URL(servers.replica.url), { pathname }).href
   const env = readEnv({ ...environment.variables, DATABASE_REPLICA_URL: replicaUrl })
   onReplica = createDatabasePool({ databaseUrl: replicaUrl, databaseSsl: 'off', databaseSslCa: undefined }, 2)
-  app = (await buildApp(env, createLogger('api-test', 'silent'))).app
+  const logFile = openSync(join(environment.logFolder, 'api.log'), 'a')
+  const log = { write: (line: string) => writeSync(logFile, line) }
+  app = (await buildApp(env, createLogger('api-test', env.logLevel, log))).app
   call = createApiCaller(await app.listen({ host: '127.0.0.1', port: 0 }), environment.token())
 })
 afterAll(async () => {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { connectDatabase } from '@message-center/core/database/pool.ts'
 import type { Connection, RowDataPacket } from 'mysql2/promise'
@@ -23,19 +24,23 @@ export async function startReplicatedMysql(dir: string): Promise<ReplicatedMysql
   const primary = await startMysql({ dir: join(dir, 'primary'), serverOptions: options(1) })
   const replica = await startMysql({ dir: join(dir, 'replica'), serverOptions: options(2) })
   const isMariaDb = primary.name === 'MariaDB'
+  // MySQL takes no more than 32 characters here.
+  const login = ['replication', randomBytes(12).toString('hex')]
   const position = await withServer(primary, async (connection) => {
+    await connection.query("CREATE USER ?@'%' IDENTIFIED BY ?", login)
+    await connection.query("GRANT REPLICATION SLAVE ON *.* TO ?@'%'", login)
     const variable = isMariaDb ? 'gtid_current_pos' : 'gtid_executed'
     const [[row]] = await connection.query<RowDataPacket[]>(`SELECT @@GLOBAL.${variable} AS gtids`)
     return String(row?.gtids)
   })
-  const { username, password, port } = new URL(primary.url)
+  const { port } = primary
   await withServer(replica, async (connection) => {
     // From here on: each server has made its own user with its own password before.
     if (isMariaDb) {
       await connection.query('SET GLOBAL gtid_slave_pos = ?', [position])
       await connection.query(
         `CHANGE MASTER TO MASTER_HOST = '127.0.0.1', MASTER_PORT = ${port}, MASTER_USER = ?, MASTER_PASSWORD = ?, MASTER_USE_GTID = slave_pos`,
-        [username, password],
+        login,
       )
     } else {
       await connection.query('RESET BINARY LOGS AND GTIDS')
@@ -43,7 +48,7 @@ export async function startReplicatedMysql(dir: string): Promise<ReplicatedMysql
       await connection.query(
         `CHANGE REPLICATION SOURCE TO SOURCE_HOST = '127.0.0.1', SOURCE_PORT = ${port}, SOURCE_USER = ?, SOURCE_PASSWORD = ?,
            SOURCE_AUTO_POSITION = 1, GET_SOURCE_PUBLIC_KEY = 1`,
-        [username, password],
+        login,
       )
     }
   })
