@@ -114,8 +114,7 @@ export async function buildApp(
   const queues = createQueues(env, redis, warn('queue'))
   const db = drizzle(pool)
   const nacos = openNacosSettings(env, logger)
-  const stored = watchChanges(pool, warn('changes of settings and clients are not seen just now'))
-  const changes = nacos ? followNacos(stored, nacos) : stored
+  const changes = followNacos(watchChanges(pool, warn('changes of settings and clients are not seen just now')), nacos)
   const settings = createSettingsSource(pool, env, changes, nacos)
   const counts = createMessageCounts(metrics, { pool, settings, onError: warn('the busiest tenants cannot be read') })
   const signingSecrets = createSigningSecrets(pool, changes)

@@ -18,10 +18,7 @@ async function start(): Promise<void> {
   const env = readEnv()
   requireJwtKey(env)
   const logger = await openLogger(NAME, env)
-  const tracing = await startTracing(env.tracing, {
-    serviceName: NAME,
-    onError: (text) => logger.warn(`traces: ${text}`),
-  })
+  const tracing = await startTracing(env.tracing, NAME, logger)
   const availability = createAvailability()
   const { app, rpc, pool } = await buildApp(env, logger, { availability, tracing })
   let registration: ReturnType<typeof registerInNacos>

@@ -16,10 +16,7 @@ let stopping: AbortSignal | undefined
 async function start(): Promise<void> {
   const env = readEnv()
   const logger = await openLogger(NAME, env)
-  const tracing = await startTracing(env.tracing, {
-    serviceName: NAME,
-    onError: (text) => logger.warn(`traces: ${text}`),
-  })
+  const tracing = await startTracing(env.tracing, NAME, logger)
   let worker: RunningWorker | undefined
   const health = buildHealthServer({
     metricsToken: env.metricsToken,

@@ -12,12 +12,13 @@ import { followNacos } from '@message-center/core/configs/follow-nacos.ts'
 import { createSettingsSource } from '@message-center/core/configs/settings-source.ts'
 import { createTemplateSource } from '@message-center/core/configs/template-source.ts'
 import { watchChanges } from '@message-center/core/configs/watch-changes.ts'
+import type { MessageStatus } from '@message-center/core/contracts/messages.ts'
 import { awaitDatabase } from '@message-center/core/database/await-database.ts'
 import { connectDatabase, createDatabasePool, endPool } from '@message-center/core/database/pool.ts'
 import { awaitsPipeline, loadMessages } from '@message-center/core/messages/load-messages.ts'
-import type { DerivedStatus, FinishedMessage } from '@message-center/core/messages/message-status.ts'
+import type { MessageRef } from '@message-center/core/messages/message-ref.ts'
+import type { FinishedMessage } from '@message-center/core/messages/message-status.ts'
 import { openNacosSettings } from '@message-center/core/nacos/open-nacos.ts'
-import type { MessageHandler } from '@message-center/core/pipeline/message-handler.ts'
 import { warnOfUnfitRedis } from '@message-center/core/queues/check-redis.ts'
 import { createLossMarkers } from '@message-center/core/queues/loss-markers.ts'
 import {
@@ -36,7 +37,6 @@ import { createRateLimiter, rateLimitKeyPrefix } from '@message-center/core/rate
 import { sentBefore } from '@message-center/core/rate-limit/sent-before.ts'
 import { createCipher } from '@message-center/core/secrets/cipher.ts'
 import type { Env } from '@message-center/core/settings/env.ts'
-import { importExtension } from '@message-center/core/settings/import-extension.ts'
 import type { Logger } from '@message-center/core/telemetry/logger.ts'
 import { createMessageCounts } from '@message-center/core/telemetry/message-counts.ts'
 import { UPKEEP_METRICS } from '@message-center/core/telemetry/metric-definitions.ts'
@@ -56,26 +56,20 @@ import { createTaskWriter } from './delivery/task-writer.ts'
 import type { Verdict } from './delivery/verdict.ts'
 import { createJobWaker } from './delivery/wake-jobs.ts'
 import { logFieldsOf } from './message-log.ts'
-import { checkHandler, orderHandlers } from './pipeline/compose.ts'
-import type { PipelineContext } from './pipeline/context.ts'
-import { createDispatcher } from './pipeline/dispatcher.ts'
-import { builtInHandlers } from './pipeline/handlers/index.ts'
+import { buildPipeline } from './pipeline/build-pipeline.ts'
+import { loadHandlers } from './pipeline/load-handlers.ts'
 import { startPipelineWorker } from './pipeline/pipeline-worker.ts'
-import { createMessageRunner } from './pipeline/run-message.ts'
 import type { Work } from './quarantine/protocol.ts'
 import { createQuarantine } from './quarantine/quarantine.ts'
 import { reconcile } from './scheduled/reconcile.ts'
 import { startScheduler } from './scheduled/scheduler.ts'
 import { scheduledTasks } from './scheduled/tasks.ts'
 import { createDeliveryTraces } from './tracing/trace-delivery.ts'
-import { createStepTracer, traceRuns } from './tracing/trace-pipeline.ts'
 import { wantedQueues } from './wanted-queues.ts'
 import { startWatchdog } from './watchdog.ts'
 
 /** Connections besides the ones in use by batches that happen at once: claim, record, finish, dispatch, load, reconcile. */
 const DATABASE_CONNECTIONS = 12
-/** The log line of each message that has become final. */
-const FINISHED = 'message finished'
 /** Sends get this long to end by themselves at shutdown; then they are aborted, and their outcome is recorded. */
 const SHUTDOWN_GRACE_MS = 6_000
 
@@ -124,13 +118,11 @@ export async function startWorker(
   const queues = createQueues(env, redis, warn('queue'))
   exposeSharedState(metrics, { redis, queues, channelTypes, pools: { main: pool }, warn })
   const nacos = openNacosSettings(env, logger)
-  const stored = watchChanges(pool, warn('changes of configs cannot be seen'))
-  const changes = nacos ? followNacos(stored, nacos) : stored
+  const changes = followNacos(watchChanges(pool, warn('changes of configs cannot be seen')), nacos)
   const configs = createCandidateSource(pool, changes)
   const settings = createSettingsSource(pool, env, changes, nacos)
   followLogLevel(logger, settings, changes)
   const counts = createMessageCounts(metrics, { pool, settings, onError: warn('the busiest tenants cannot be read') })
-  const templates = createTemplateSource(pool, changes)
   const limiter = createRateLimiter({
     redis,
     keyPrefix: rateLimitKeyPrefix(env),
@@ -153,10 +145,13 @@ export async function startWorker(
     logger.warn({ err: error, count }, 'jobs could not be added; the reconciler will')
   }
   const callbackJobs = createCallbackEnqueuer({ queues, onEnqueueError })
+  const tellFinished = (message: MessageRef & { traceparent?: string | null }, status: MessageStatus) => {
+    counts.finished(message.tenantId, status)
+    logger.info({ ...logFieldsOf(message), status }, 'message finished')
+  }
   const onFinished = (messages: FinishedMessage[]) => {
     for (const { status, callback, ...message } of messages) {
-      counts.finished(message.tenantId, status)
-      logger.info({ ...logFieldsOf(message), status }, FINISHED)
+      tellFinished(message, status)
       if (callback) callbackJobs.add(callback)
     }
   }
@@ -168,53 +163,29 @@ export async function startWorker(
     onError: (error, what) => warn(what)(error),
     onBatch,
   })
-  const dispatch = createDispatcher({
+  const runner = buildPipeline({
     pool,
     queues,
+    registry,
+    changes,
+    configs,
     settings,
+    templates: createTemplateSource(pool, changes),
+    cipher,
+    limiter,
+    limitOf,
+    circuits,
+    extensions,
+    metrics,
+    counts,
+    tracing,
+    logger,
     onEnqueueError,
     onCallbackDue: callbackJobs.add,
     onBatch: (messages) => onBatch('dispatch', messages),
+    onEnded: tellFinished,
   })
-  const onStatus = ({ message, allChannels, failure }: PipelineContext, { status }: DerivedStatus) => {
-    if (status !== 'PROCESSING') {
-      counts.finished(message.tenantId, status)
-      logger.info({ ...logFieldsOf(message), status }, FINISHED)
-    }
-    for (const channel of allChannels) {
-      const { code } = failure ?? channel.failure ?? {}
-      if (code) counts.taskFinished({ tenantId: message.tenantId, channelType: channel.channelType }, code)
-    }
-  }
-  const handlers = orderHandlers([
-    ...builtInHandlers({
-      registry,
-      settings,
-      templates,
-      cipher,
-      limiter,
-      limitOf,
-      circuits,
-      now: () => new Date(),
-      metrics,
-      dispatch,
-      onStatus,
-    }),
-    ...extensions,
-  ])
   const traces = tracing && createDeliveryTraces(tracing)
-  const untraced = createMessageRunner({
-    handlers,
-    changes,
-    configs,
-    channelOrder: channelTypes,
-    metrics,
-    logger,
-    traceStep: tracing && createStepTracer(tracing),
-    dispatch,
-    onStatus,
-  })
-  const runner = tracing ? { ...untraced, run: traceRuns(untraced.run, tracing) } : untraced
   const providers = createProviderFetch({
     timeoutMs: env.sendTimeoutMs,
     ...(tracing ? { around: traceProviderCalls(tracing) } : {}),
@@ -259,35 +230,14 @@ export async function startWorker(
   for (const channelType of channelTypes.filter((type) => wanted.has(channelQueue(type)))) {
     startChannelWorker(channelType, env.channelConcurrency, createWorker, { ...delivery, quarantine })
   }
-  if (wanted.has(RESULT_QUEUE)) {
-    const { fetch } = providers
-    const { sendTimeoutMs } = env
-    startResultWorker(createWorker, {
-      pool,
-      registry,
-      configs,
-      cipher,
-      fetch,
-      sendTimeoutMs,
-      underWay,
-      traces,
-      logger,
-      metrics,
-    })
-  }
+  if (wanted.has(RESULT_QUEUE)) startResultWorker(createWorker, delivery)
   if (wanted.has(CALLBACK_QUEUE)) {
     startCallbackWorker(env.channelConcurrency, createWorker, {
+      ...delivery,
       writer: callbackWriter,
       client: callbackClient,
       slots: createCallbackSlots(env.channelConcurrency),
       secrets: createSigningSecrets(pool, changes),
-      cipher,
-      metrics,
-      logger,
-      sendTimeoutMs: env.sendTimeoutMs,
-      underWay,
-      traces,
-      now: () => Date.now(),
     })
   }
   function abortSends(): void {
@@ -356,13 +306,4 @@ export async function startWorker(
       redis.disconnect()
     },
   }
-}
-
-/** The handlers that MESSAGE_HANDLERS names. */
-async function loadHandlers(env: Env): Promise<MessageHandler[]> {
-  const loaded: MessageHandler[] = []
-  for (const specifier of env.messageHandlers) {
-    loaded.push(await importExtension<MessageHandler>('MESSAGE_HANDLERS', specifier, checkHandler))
-  }
-  return loaded
 }

@@ -1,3 +1,6 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
 /*
  * An adapter and a pipeline step that end their process for messages which say so, in the ways in which code from outside does
  * that; for as long as the file `cured` does not exist. Each call is noted in a file.
@@ -17,7 +20,7 @@ async function harm(stage, kind, messageId) {
 }`
 
 /** Channel FRAGILE: a content \`<kind> <n>\` is harmful where it begins with one of the kinds. */
-export const fragileAdapter = (folder: string) => `${HARM(folder)}
+const fragileAdapter = (folder: string) => `${HARM(folder)}
 export default {
   type: 'FRAGILE', displayName: 'Fragile', secretFields: [], messageTypes: ['TEXT'],
   configSchema: { type: 'object', properties: {} },
@@ -30,7 +33,7 @@ export default {
 }`
 
 /** A step that is harmful where the data's \`harm\` says so. */
-export const harmfulHandler = (folder: string) => `${HARM(folder)}
+const harmfulHandler = (folder: string) => `${HARM(folder)}
 export default {
   name: 'harmful', order: 450,
   async handle(context, next) {
@@ -39,3 +42,21 @@ export default {
     await next()
   },
 }`
+
+/**
+ * Writes both into a folder.
+ * @returns the variables of a worker that loads them
+ */
+export function writePoisonModules(folder: string): Record<string, string> {
+  const [adapter, handler] = [join(folder, 'fragile.mjs'), join(folder, 'harmful.mjs')]
+  writeFileSync(adapter, fragileAdapter(folder))
+  writeFileSync(handler, harmfulHandler(folder))
+  writeFileSync(join(folder, 'calls.jsonl'), '')
+  return { CHANNEL_ADAPTERS: adapter, MESSAGE_HANDLERS: handler }
+}
+
+/** The calls of both so far: each is a message in hand. */
+export function callsIn(folder: string): { stage: string; messageId: string }[] {
+  const lines = readFileSync(join(folder, 'calls.jsonl'), 'utf8').trimEnd().split('\n')
+  return lines.map((line) => JSON.parse(line))
+}

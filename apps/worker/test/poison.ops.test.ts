@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -6,7 +6,7 @@ import { allFinal } from '@message-center/devkit/testing/deliveries.ts'
 import { createConfig, createTemplate, finalMessage } from '@message-center/devkit/testing/demo-tenant.ts'
 import { type AppProcess, startTestSystem, type TestSystem } from '@message-center/devkit/testing/test-system.ts'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
-import { fragileAdapter, harmfulHandler } from './poison-modules.ts'
+import { callsIn, writePoisonModules } from './poison-modules.ts'
 
 /*
  * Workers really die, and are started again by a supervisor: it takes as long as locks and leases last. The short form is
@@ -32,16 +32,12 @@ async function supervise(first: AppProcess): Promise<void> {
 }
 
 beforeAll(async () => {
-  writeFileSync(join(folder, 'fragile.mjs'), fragileAdapter(folder))
-  writeFileSync(join(folder, 'harmful.mjs'), harmfulHandler(folder))
-  writeFileSync(join(folder, 'calls.jsonl'), '')
   system = await startTestSystem({
     databaseUrl: inject('databaseUrl'),
     redisUrl: inject('redisUrl'),
     workers: 2,
     variables: {
-      CHANNEL_ADAPTERS: join(folder, 'fragile.mjs'),
-      MESSAGE_HANDLERS: join(folder, 'harmful.mjs'),
+      ...writePoisonModules(folder),
       // What eats up the memory is to eat up a little.
       NODE_OPTIONS: '--max-old-space-size=384',
     },
@@ -87,10 +83,8 @@ async function bystander(isOver: () => boolean): Promise<number[]> {
 
 /** How often each message was in hand. */
 function deliveries(): Map<string, number> {
-  const lines = readFileSync(join(folder, 'calls.jsonl'), 'utf8').trimEnd().split('\n')
   const counts = new Map<string, number>()
-  for (const line of lines) {
-    const { stage, messageId } = JSON.parse(line)
+  for (const { stage, messageId } of callsIn(folder)) {
     counts.set(`${stage} ${messageId}`, (counts.get(`${stage} ${messageId}`) ?? 0) + 1)
   }
   return counts

@@ -268,8 +268,8 @@ test('where tracing is off the SDK is not even loaded', () => {
     const { startTracing } = await import('./packages/core/src/telemetry/start-tracing.ts')
     const sdk = () => loaded.includes('@opentelemetry/sdk-trace')
     const env = { endpoint: 'http://127.0.0.1:1', headers: {}, resourceAttributes: {}, sampler: 'always_off', ratio: 1, exportEveryMs: 1000 }
-    const off = [await startTracing(undefined, {}), sdk()]
-    await startTracing(env, {})
+    const off = [await startTracing(undefined, 'test', console), sdk()]
+    await startTracing(env, 'test', console)
     process.stdout.write(JSON.stringify({ off, on: sdk() }))
     process.exit()`
   const output = execFileSync(process.execPath, ['--input-type=module', '-e', script], { cwd: workspaceRoot })

@@ -3,6 +3,7 @@ import type { RowDataPacket } from 'mysql2/promise'
 import type { ApiCaller } from '../testing/api-caller.ts'
 import { createConfig, createTemplate } from '../testing/demo-tenant.ts'
 import type { TestSystem } from '../testing/test-system.ts'
+import { until } from '../testing/until.ts'
 import { BUSINESS_TYPE } from './bench-system.ts'
 import { type Latency, latencyOf } from './measure-idle-latency.ts'
 
@@ -22,6 +23,8 @@ export interface Fairness {
 const BATCH = 500
 const WARM_UP_SAMPLES = 20
 const FLOOD_ROBOT = 'bench-flood'
+/** A guard against hanging. */
+const FLOOD_LIMIT_MS = 3_600_000
 /** A pause between single messages, so that they are singles. */
 const PAUSE_MS = 50
 
@@ -100,11 +103,11 @@ async function floodWith(system: TestSystem, call: ApiCaller, count: number): Pr
     const { status } = await call('POST', '/api/messages/batch', messages)
     if (status !== 202) throw new Error(`a batch was answered ${status}`)
   }
-  for (;;) {
+  const isOver = async () => {
     const [rows] = await system.pool.query<RowDataPacket[]>(
       "SELECT 1 FROM msg_message WHERE tenant_id = 801 AND status IN ('PENDING', 'PROCESSING') LIMIT 1",
     )
-    if (rows.length === 0) return
-    await new Promise((resolve) => setTimeout(resolve, 500))
+    return rows.length === 0
   }
+  await until('the flood to be final', isOver, FLOOD_LIMIT_MS)
 }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { rmSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -17,6 +17,8 @@ export interface SmallDisk {
 }
 
 const BALLAST = 'ballast'
+/** The name of the device in the list of mounts, before the id of the process that mounted it. */
+const DEVICE = 'message-center-chaos-'
 
 /**
  * Mounts a file system in memory over an empty folder. It is taken away again also when this process is killed.
@@ -26,7 +28,8 @@ export async function mountSmallDisk(folder: string, megabytes: number): Promise
   if (process.platform !== 'linux') return { unavailable: 'a disk of its own can be mounted on Linux only' }
   if (userInfo().uid !== 0) return { unavailable: 'mounting a disk of its own needs root' }
   try {
-    await run('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m,mode=700`, 'message-center-chaos', folder])
+    await unmountLeftovers()
+    await run('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m,mode=700`, `${DEVICE}${process.pid}`, folder])
   } catch (error) {
     // A container without the right to mount.
     return { unavailable: `no disk of its own: ${error instanceof Error ? error.message.trim() : error}` }
@@ -39,6 +42,25 @@ export async function mountSmallDisk(folder: string, megabytes: number): Promise
     async unmount() {
       await keeper.stop()
     },
+  }
+}
+
+/** Where a run was killed together with its guards, its disks are still there, and so is the memory that they take. */
+async function unmountLeftovers(): Promise<void> {
+  for (const line of readFileSync('/proc/mounts', 'utf8').split('\n')) {
+    const [device = '', folder = ''] = line.split(' ')
+    if (device.startsWith(DEVICE) && !isRunning(Number(device.slice(DEVICE.length))))
+      await run('umount', ['--lazy', folder])
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    // Gone: as root it is never somebody else's.
+    return false
   }
 }
 

@@ -122,6 +122,7 @@ test('an answer that is late is told of, by the port that the server saw; one th
   await proxy.setWeather({ kind: 'latency', ms: 600 })
   await one.says('late')
   expect(proxy.lateAnswers()).toMatchObject([{ port: ports[0] }])
-  expect(proxy.lateAnswers()[0]?.ms).toBeGreaterThanOrEqual(1_199)
+  // Both ways count; a timer of either may be early by what clocks are rounded to.
+  expect(proxy.lateAnswers()[0]?.ms).toBeGreaterThan(1_100)
   await proxy.setWeather({ kind: 'clear' })
 })

@@ -1,11 +1,14 @@
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { FAULT_KINDS } from '../chaos/faults/index.ts'
 import { report } from '../chaos/report.ts'
+import { removeFolder } from '../chaos/rig.ts'
 import { runChaos } from '../chaos/run-chaos.ts'
 import { say } from '../services/progress.ts'
 import { provideServers } from '../services/services.ts'
 import { stopOnRequest } from '../services/stop-on-request.ts'
-import { createTestDataDir } from '../testing/test-data-dir.ts'
 
 const USAGE = `npm run chaos -- [--minutes N] [--seed S] [--faults a,b] [--times N] [--rate N] [--apis N] [--workers N] [--keep-logs]
 faults: ${FAULT_KINDS.map(({ name }) => name).join(', ')}`
@@ -17,12 +20,13 @@ async function main(): Promise<number> {
   delete process.env.DATABASE_URL
   delete process.env.REDIS_URL
   await provideServers(say)
-  const folder = createTestDataDir()
+  // Not below .data: what is mounted there, should this process be killed with all its guards, could not be removed.
+  const folder = mkdtempSync(join(tmpdir(), 'message-center-chaos-'))
   try {
     say(
       `seed ${options.seed}, ${options.minutes} minutes, ${options.apis} APIs, ${options.workers} workers, about ${options.rate} messages/s`,
     )
-    const result = await runChaos({ ...options, folder: folder.path, say })
+    const result = await runChaos({ ...options, folder, say })
     for (const line of ['', ...report(result)]) say(line)
     if (options.keepLogs) say(`the processes' logs: ${result.logFolder}`)
     say(
@@ -32,7 +36,7 @@ async function main(): Promise<number> {
     )
     return result.ok ? 0 : 1
   } finally {
-    folder.remove()
+    removeFolder(folder)
   }
 }
 

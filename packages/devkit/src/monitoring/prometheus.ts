@@ -30,20 +30,10 @@ export async function startPrometheus(folder: string, targets: Targets, metricsT
   for (const [name, list] of Object.entries(targets))
     writeFileSync(join(config, `targets/${name}.yml`), JSON.stringify([{ targets: list }]))
   writeFileSync(join(config, 'metrics-token'), metricsToken)
-  const port = await freePort()
-  const url = `http://127.0.0.1:${port}`
-  const log = join(folder, 'prometheus.log')
-  const guarded = await startGuarded({
-    name: 'Prometheus',
-    command: opsTool('prometheus'),
-    args: [
-      `--config.file=${join(config, 'prometheus.yml')}`,
-      `--storage.tsdb.path=${join(folder, 'prometheus-data')}`,
-      `--web.listen-address=127.0.0.1:${port}`,
-    ],
-    log,
-  })
-  await answers(`${url}/-/ready`, log)
+  const { url, log, stop } = await startTool('prometheus', folder, [
+    `--config.file=${join(config, 'prometheus.yml')}`,
+    `--storage.tsdb.path=${join(folder, 'prometheus-data')}`,
+  ])
 
   async function ask<T>(path: string, parameters: Record<string, string> = {}): Promise<T> {
     const response = await fetch(`${url}/api/v1/${path}?${new URLSearchParams(parameters)}`)
@@ -63,30 +53,20 @@ export async function startPrometheus(folder: string, targets: Targets, metricsT
       })
       return result.map(({ metric, value }) => ({ metric, value: Number(value[1]) }))
     },
-    stop: () => guarded.stop(),
+    stop,
   }
 }
 
 /** An Alertmanager with the example of deploy/alertmanager. */
 export async function startAlertmanager(folder: string) {
   mkdirSync(join(folder, 'alertmanager'), { recursive: true })
-  const port = await freePort()
-  const url = `http://127.0.0.1:${port}`
-  const log = join(folder, 'alertmanager.log')
-  const guarded = await startGuarded({
-    name: 'Alertmanager',
-    command: opsTool('alertmanager'),
-    args: [
-      `--config.file=${join(deployFolder, 'alertmanager/alertmanager.yml')}`,
-      `--storage.path=${join(folder, 'alertmanager')}`,
-      `--web.listen-address=127.0.0.1:${port}`,
-      '--cluster.listen-address=',
-    ],
-    log,
-  })
-  await answers(`${url}/-/ready`, log)
+  const { address, url, stop } = await startTool('alertmanager', folder, [
+    `--config.file=${join(deployFolder, 'alertmanager/alertmanager.yml')}`,
+    `--storage.path=${join(folder, 'alertmanager')}`,
+    '--cluster.listen-address=',
+  ])
   return {
-    address: `127.0.0.1:${port}`,
+    address,
     /** The alerts that it holds, by name, each with the receivers that it goes to. */
     async alerts(): Promise<Map<string, string[]>> {
       const list = (await (await fetch(`${url}/api/v2/alerts`)).json()) as {
@@ -95,8 +75,23 @@ export async function startAlertmanager(folder: string) {
       }[]
       return new Map(list.map(({ labels, receivers }) => [labels.alertname, receivers.map(({ name }) => name)]))
     },
-    stop: () => guarded.stop(),
+    stop,
   }
+}
+
+/** Starts one of Prometheus' tools on a free port and waits until it is ready; its log goes into the folder. */
+async function startTool(tool: 'prometheus' | 'alertmanager', folder: string, args: readonly string[]) {
+  const address = `127.0.0.1:${await freePort()}`
+  const url = `http://${address}`
+  const log = join(folder, `${tool}.log`)
+  const guarded = await startGuarded({
+    name: tool,
+    command: opsTool(tool),
+    args: [...args, `--web.listen-address=${address}`],
+    log,
+  })
+  await answers(`${url}/-/ready`, log)
+  return { address, url, log, stop: () => guarded.stop() }
 }
 
 async function answers(url: string, log: string): Promise<void> {

@@ -3,6 +3,7 @@ import { connectDatabase } from '@message-center/core/database/pool.ts'
 import type { Connection, RowDataPacket } from 'mysql2/promise'
 import type { Random } from '../random.ts'
 import type { Rig } from '../rig.ts'
+import { diskFull } from './disk-full.ts'
 import type { FaultKind } from './fault-kind.ts'
 import { restartIfEnded, restartServer } from './restart-server.ts'
 
@@ -120,25 +121,12 @@ function ignoreLockConflict(error: unknown): void {
   if (!lost) throw error
 }
 
-export const mysqlDiskFull: FaultKind = {
-  name: 'mysql-disk-full',
+export const mysqlDiskFull = diskFull({
+  server: TARGET,
   lastsMs: 30_000,
-  unavailable: ({ disks }) => ('unavailable' in disks ? disks.unavailable : undefined),
-  aim(random, { disks, mysql }) {
-    const ms = random.between(5_000, 10_000)
-    return {
-      target: TARGET,
-      detail: `its disk is full for ${(ms / 1000).toFixed(1)} s`,
-      async inject() {
-        if ('unavailable' in disks) return
-        await disks.mysql.fill()
-        await delay(ms)
-        disks.mysql.free()
-        await restartIfEnded(mysql)
-      },
-    }
-  },
-}
+  fullMs: [5_000, 10_000],
+  restart: ({ mysql }) => restartIfEnded(mysql),
+})
 
 async function withSession(rig: Rig, work: (session: Connection) => Promise<void>): Promise<void> {
   const session = await connectDatabase({ databaseUrl: rig.databaseUrl, databaseSsl: 'off', databaseSslCa: undefined })

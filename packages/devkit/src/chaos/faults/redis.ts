@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import type { Rig } from '../rig.ts'
+import { diskFull } from './disk-full.ts'
 import type { FaultKind } from './fault-kind.ts'
 import { restartIfEnded, restartServer } from './restart-server.ts'
 
@@ -79,26 +80,12 @@ function newestLog(folder: string): { path: string; size: number } {
   return newest
 }
 
-export const redisDiskFull: FaultKind = {
-  name: 'redis-disk-full',
+export const redisDiskFull = diskFull({
+  server: TARGET,
   lastsMs: 20_000,
-  unavailable: ({ disks }) => ('unavailable' in disks ? disks.unavailable : undefined),
-  aim(random, rig) {
-    const { disks, redis } = rig
-    const ms = random.between(4_000, 9_000)
-    return {
-      target: TARGET,
-      detail: `its disk is full for ${(ms / 1000).toFixed(1)} s`,
-      async inject() {
-        if ('unavailable' in disks) return
-        await disks.redis.fill()
-        await delay(ms)
-        disks.redis.free()
-        await restartIfEnded(redis, () => startAgain(rig))
-      },
-    }
-  },
-}
+  fullMs: [4_000, 9_000],
+  restart: (rig) => restartIfEnded(rig.redis, () => startAgain(rig)),
+})
 
 /** A disk that was full may leave a file that Redis does not take: then it starts with none, as after any loss. */
 async function startAgain({ redis, redisFolder }: Pick<Rig, 'redis' | 'redisFolder'>): Promise<void> {
