@@ -18,6 +18,7 @@ import { createSettingsStore } from '@message-center/core/configs/settings-store
 import { createTemplateStore } from '@message-center/core/configs/template-store.ts'
 import { watchChanges } from '@message-center/core/configs/watch-changes.ts'
 import { createDatabasePool, endPool } from '@message-center/core/database/pool.ts'
+import { createReplicaReads } from '@message-center/core/database/replica-reads.ts'
 import { createTickets } from '@message-center/core/inbox/tickets.ts'
 import { hearOfDeliveries } from '@message-center/core/inbox/wake-ups.ts'
 import { createAcceptor } from '@message-center/core/messages/accept.ts'
@@ -95,7 +96,7 @@ export async function buildApp(
   const commitPool = createDatabasePool(env, COMMIT_CONNECTIONS)
   const replica = env.databaseReplicaUrl
     ? createDatabasePool({ ...env, databaseUrl: env.databaseReplicaUrl }, DATABASE_CONNECTIONS)
-    : pool
+    : undefined
   const redis = createFailFastRedis(env)
   const warn = (what: string) => (error: unknown) => logger.warn({ err: error }, what)
   redis.on('error', warn('redis'))
@@ -136,7 +137,7 @@ export async function buildApp(
     },
   })
   const acceptor = tracing ? traceAcceptor(untraced, tracing) : untraced
-  const pools = { main: pool, commit: commitPool, ...(replica === pool ? {} : { replica }) }
+  const pools = { main: pool, commit: commitPool, ...(replica ? { replica } : {}) }
   exposeSharedState(metrics, { redis, queues, channelTypes: registry.keys(), pools, warn })
   const admission = buildAdmission({ pool, redis, queues, registry, settings, acceptor, metrics, warn })
   followLogLevel(logger, settings, changes)
@@ -196,7 +197,10 @@ export async function buildApp(
   await app.register(admissionPlugin, admission.options)
   if (tracing) await app.register(traceRequestsPlugin, { tracing })
   await app.register(openapiPlugin, { registry })
-  await app.register(messageRoutes, { acceptor, pool, replica })
+  const readsOfReplica = replica
+    ? createReplicaReads({ primary: pool, replica, onPassedOver: warn('the replica is passed over for some seconds') })
+    : undefined
+  await app.register(messageRoutes, { acceptor, pool, readFreely: readsOfReplica ?? ((read) => read(pool)) })
   await app.register(messageOperationRoutes, { operations })
   await app.register(inboxRoutes, { pool })
   const tickets = createTickets(redis, `${env.queuePrefix}:inbox-ticket`)
@@ -251,7 +255,7 @@ export async function buildApp(
       providers.close(),
       endPool(pool),
       endPool(commitPool),
-      replica === pool ? undefined : endPool(replica),
+      replica && endPool(replica),
     ])
     redis.disconnect()
   })

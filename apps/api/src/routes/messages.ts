@@ -11,6 +11,7 @@ import {
   SendResult,
 } from '@message-center/core/contracts/messages.ts'
 import { PageOf } from '@message-center/core/contracts/pages.ts'
+import type { ReplicaReads } from '@message-center/core/database/replica-reads.ts'
 import type { Acceptor } from '@message-center/core/messages/accept.ts'
 import { createMessageList } from '@message-center/core/messages/list-messages.ts'
 import { findMessage, findTrace } from '@message-center/core/messages/queries.ts'
@@ -31,10 +32,12 @@ const BATCH_BODY_LIMIT = 16 * 1024 * 1024
 const OneTenant = Type.Object(TenantQuery, { additionalProperties: false })
 
 /** Sending and looking up. A body's own checks are the acceptor's, the same for REST, batch and RPC. */
-export const messageRoutes: FastifyPluginAsyncTypebox<{ acceptor: Acceptor; pool: Pool; replica: Pool }> = async (
-  app,
-  { acceptor, pool, replica },
-) => {
+export const messageRoutes: FastifyPluginAsyncTypebox<{
+  acceptor: Acceptor
+  pool: Pool
+  /** For what may read from a replica. */
+  readFreely: ReplicaReads
+}> = async (app, { acceptor, pool, readFreely }) => {
   app.removeContentTypeParser('application/json')
   app.addContentTypeParser<Buffer>(
     'application/json',
@@ -122,9 +125,10 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ acceptor: Acceptor; pool
     },
     async handler(request, reply) {
       const { query } = request
+      const tenantId = actingTenant(request, query.tenantId)
       if (query.cursor !== undefined && query.page !== 1)
         throw invalidField('page', 'cannot be given beside cursor, which stands for a page')
-      const { result, nextCursor } = await list(replica, actingTenant(request, query.tenantId), query)
+      const { result, nextCursor } = await readFreely((from) => list(from, tenantId, query))
       if (nextCursor !== null) reply.header('link', nextPageLink(request, nextCursor))
       return result
     },
