@@ -67,7 +67,7 @@ export async function useEveryTask(system: TestSystem, variables: Record<string,
   const origin = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}`
   const scenes = [failAndRetry, cancelled, merged, limited, postponed, repeated, counted, parts, told, inbox]
   await Promise.all(scenes.map((play) => play(system, origin)))
-  await queued(system, variables)
+  for (const { url } of [...system.apis, ...system.workers]) await (await fetch(`${url}/metrics`)).text()
   await loseRedis(variables)
   await limited(system)
   receiver.close()
@@ -125,22 +125,6 @@ async function postponed(system: TestSystem): Promise<void> {
   await here.send('again')
   const soon = Date.now() + 60_000
   await until('it to wait', async () => Date.parse((await here.task('again'))?.nextRetryTime ?? '') > soon)
-}
-
-/** Metrics are read while a job waits in a channel's queue, for the only worker takes nothing but the pipeline's. */
-async function queued(system: TestSystem, variables: Record<string, string>): Promise<void> {
-  const here = await scene(system)
-  for (const worker of system.workers) await worker.stop()
-  const pipeline = await system.startWorker({ ...variables, WORKER_QUEUES: 'pipeline' })
-  await here.send('queued')
-  await until('the queue to be told of', async () => {
-    const text = await (await fetch(`${system.apis[0]?.url}/metrics`)).text()
-    return /queue_jobs\{queue="channel.WECHAT_WORK",state="waiting"\} [1-9]/.test(text)
-  })
-  await pipeline.stop()
-  const worker = await system.startWorker(variables)
-  await here.final('queued')
-  await fetch(`${worker.url}/metrics`).then((answer) => answer.text())
 }
 
 /** A client's token, and a message that is posted twice. */

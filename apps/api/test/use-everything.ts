@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { createDatabasePool } from '@message-center/core/database/pool.ts'
 import { claimTasks } from '@message-center/core/messages/claim-tasks.ts'
 import { noteInterruptions, noteMessageCrash, noteTaskCrash } from '@message-center/core/messages/interruptions.ts'
+import { retryTimes } from '@message-center/core/messages/retry-times.ts'
 import { createApiClient } from '@message-center/devkit/demo/api-client.ts'
 import { seedDemo } from '@message-center/devkit/demo/seed.ts'
 import { workspaceRoot } from '@message-center/devkit/services/workspace.ts'
@@ -73,7 +74,7 @@ function textOf({ example, schema }: Parameter): string {
 
 /**
  * What a process that dies leaves behind, by the functions that note it: really dying takes as long as locks and leases last
- * (apps/worker/test/poison.ops.test.ts).
+ * (apps/worker/test/poison.ops.test.ts). Likewise since when a task waits in its queue, which metrics tell while no worker takes it.
  */
 async function noteCrashes({ pool }: TestSystem, databaseUrl: string): Promise<void> {
   const recorded = createDatabasePool({ databaseUrl, databaseSsl: 'off', databaseSslCa: undefined })
@@ -84,6 +85,7 @@ async function noteCrashes({ pool }: TestSystem, databaseUrl: string): Promise<v
   for (const task of await storeDispatched(pool, 1)) {
     await claimTasks(pool, [{ ...task, token: 'holder.1', dueBy: null, leaseMs: 60_000, takeOverFrom: null }])
     await noteTaskCrash(recorded, task, end)
+    await retryTimes(recorded, [task])
   }
   await recorded.end()
 }
