@@ -34,7 +34,6 @@ import { createMessageCounts } from '@message-center/core/telemetry/message-coun
 import { createMetrics } from '@message-center/core/telemetry/metrics.ts'
 import { exposeSharedState } from '@message-center/core/telemetry/shared-state.ts'
 import type { Tracing } from '@message-center/core/telemetry/tracing.ts'
-import { drizzle } from 'drizzle-orm/mysql2'
 import fastify, { LogController } from 'fastify'
 import { buildAdmission } from './admission/build-admission.ts'
 import { type Availability, createAvailability } from './availability.ts'
@@ -112,7 +111,6 @@ export async function buildApp(
     onWakeUpError: warn('open inbox streams were not woken; they look by themselves'),
   })
   const queues = createQueues(env, redis, warn('queue'))
-  const db = drizzle(pool)
   const nacos = openNacosSettings(env, logger)
   const changes = followNacos(watchChanges(pool, warn('changes of settings and clients are not seen just now')), nacos)
   const settings = createSettingsSource(pool, env, changes, nacos)
@@ -224,7 +222,7 @@ export async function buildApp(
   await app.register(templatePreviewRoutes, { store: templateStore, registry })
   await app.register(systemConfigRoutes, { store: createSettingsStore({ pool, env, nacos }) })
   await app.register(callbackSecretRoutes, { store: createCallbackSecretStore({ pool, cipher }) })
-  await app.register(auditLogRoutes, { db })
+  await app.register(auditLogRoutes, { pool })
   const clients = createClientStore(pool)
   await app.register(clientRoutes, { store: clients })
   await app.register(authRoutes, { store: clients, env })

@@ -1,6 +1,6 @@
 import type { MessageDetail, MessageSummary } from '@message-center/core/contracts/messages.ts'
 import type { Page } from '@message-center/core/contracts/pages.ts'
-import { listMessages } from '@message-center/core/messages/queries.ts'
+import { createMessageList } from '@message-center/core/messages/list-messages.ts'
 import type { ApiCaller } from '@message-center/devkit/testing/api-caller.ts'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { type RunningApi, startApiHere } from './running-api.ts'
@@ -60,10 +60,27 @@ test('a page beyond the last is known to be empty by the count alone', async () 
       }
     },
   })
-  const beyond = await listMessages(counted, '1', { page: 1_000_000, pageSize: 200 })
-  expect(beyond).toEqual({ total: COUNT, page: 1_000_000, pageSize: 200, items: [] })
+  const listed = createMessageList()
+  const beyond = await listed(counted, '1', { page: 1_000_000, pageSize: 200 })
+  expect(beyond.result).toEqual({ total: COUNT, page: 1_000_000, pageSize: 200, items: [] })
   expect(statements).toEqual([expect.stringContaining('COUNT(*)')])
-  expect((await listMessages(counted, '1', { page: 3, pageSize: 20 })).items).toHaveLength(5)
+  expect((await listed(counted, '1', { page: 3, pageSize: 20 })).result.items).toHaveLength(5)
+})
+
+test('the Link header leads through all pages; the last has none, and the answers are PageResults of the contract', async () => {
+  const all = idsOf(await list('pageSize=200'))
+  const seen: string[] = []
+  let path = '/api/messages?pageSize=15&createdFrom=2000-01-01T00:00:00Z'
+  for (let page = 1; ; page++) {
+    const { body, headers } = await call<List>('GET', path)
+    expect(Object.keys(body).sort()).toEqual(['items', 'page', 'pageSize', 'total'])
+    expect(body).toMatchObject({ total: all.length, page, pageSize: 15 })
+    seen.push(...idsOf(body))
+    const link = headers.get('link')
+    if (link === null) break
+    path = /^<(.+)>; rel="next"$/.exec(link)?.[1] ?? ''
+  }
+  expect(seen).toEqual(all)
 })
 
 test('filters: status, businessType, storeId (exact beyond a double), together', async () => {
@@ -137,6 +154,12 @@ test.each([
   'tenantId=abc',
   'tenantId=9223372036854775808',
   '__proto__=1',
+  'cursor=',
+  'cursor=m1-2-3',
+  'cursor=x1-2-3-4',
+  'cursor=m1-2-3-4&page=2',
+  'cursor=k1-2-3-4',
+  'cursor=m1-2-3-4&channelType=LOCAL',
   'status[]=FAILED',
 ])('nonsense is refused: ?%s', async (query) => {
   expect(await call('GET', `/api/messages?${query}`)).toMatchObject({

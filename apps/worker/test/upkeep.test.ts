@@ -51,7 +51,7 @@ test('each task runs soon after the start, on one process, and tells people and 
     ['reconcile', /^\d+ messages and tasks got a new job$/],
     ['partitions', /^added none; dropped none; kept past its time none$/],
     ['advance-lines', /^0 slots have come closer$/],
-    ['clean-up', /^removed 0 message keys, 0 audit entries, 0 inbox rows, 0 hourly books$/],
+    ['clean-up', /^removed 0 message keys, 0 audit entries, 0 inbox rows, 0 hourly books, 0 months of quotas$/],
     ['refresh-tokens', /^0 access tokens fetched for 0 configs$/],
     ['books', /^24 hours counted, 0 messages missing$/],
   ]

@@ -2,13 +2,13 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { listAuditLog } from '@message-center/core/audit/list-audit-log.ts'
 import { AuditLogEntry, AuditLogFilters } from '@message-center/core/contracts/audit.ts'
 import { PageOf } from '@message-center/core/contracts/pages.ts'
-import type { MySql2Database } from 'drizzle-orm/mysql2'
+import type { Pool } from 'mysql2/promise'
 import { Type } from 'typebox'
 import { answers } from './answers.ts'
 import { actingTenant, ownTenantOnly, TenantQuery } from './tenant.ts'
 
 /** Who changed what and when. */
-export const auditLogRoutes: FastifyPluginAsyncTypebox<{ db: MySql2Database }> = async (app, { db }) => {
+export const auditLogRoutes: FastifyPluginAsyncTypebox<{ pool: Pool }> = async (app, { pool }) => {
   app.addHook('preValidation', ownTenantOnly)
   app.get('/api/audit-logs', {
     config: { access: ['admin'] },
@@ -20,6 +20,6 @@ export const auditLogRoutes: FastifyPluginAsyncTypebox<{ db: MySql2Database }> =
       querystring: Type.Object({ ...AuditLogFilters.properties, ...TenantQuery }, { additionalProperties: false }),
       response: answers({ 200: PageOf(AuditLogEntry) }, 400),
     },
-    handler: (request) => listAuditLog(db, actingTenant(request, request.query.tenantId), request.query),
+    handler: (request) => listAuditLog(pool, actingTenant(request, request.query.tenantId), request.query),
   })
 }

@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { AppError } from '@message-center/core/contracts/errors.ts'
+import { AppError, invalidField } from '@message-center/core/contracts/errors.ts'
 import {
   BatchSendResult,
   MAX_BATCH,
@@ -13,7 +13,8 @@ import {
 import { PageOf } from '@message-center/core/contracts/pages.ts'
 import type { ReplicaReads } from '@message-center/core/database/replica-reads.ts'
 import type { Acceptor } from '@message-center/core/messages/accept.ts'
-import { findMessage, findTrace, listMessages } from '@message-center/core/messages/queries.ts'
+import { createMessageList } from '@message-center/core/messages/list-messages.ts'
+import { findMessage, findTrace } from '@message-center/core/messages/queries.ts'
 import type { FastifyRequest } from 'fastify'
 import type { Pool } from 'mysql2/promise'
 import { Type } from 'typebox'
@@ -46,6 +47,7 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{
   )
   // Bodies are the acceptor's, which knows the id of the message that it refuses.
   app.addHook('preValidation', async ({ caller, query }) => refuseOtherTenant(caller, query))
+  const list = createMessageList()
   const acceptedByTheService = { validatorCompiler: () => () => true }
 
   app.post('/api/messages', {
@@ -116,15 +118,29 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{
     schema: {
       tags: ['messages'],
       summary: 'Messages by conditions, newest first',
-      description: 'Without their tasks: `GET /api/messages/{messageId}` shows those. All conditions have to hold.',
+      description:
+        'Without their tasks: `GET /api/messages/{messageId}` shows those. All conditions have to hold. Where there is another page, the header `Link: <…>; rel="next"` leads to it (RFC 8288): following it through a list of millions costs the same for each page. `total` is counted where that takes a moment (up to 100,000; 20,000 where several conditions have to be looked up in the rows); beyond that it is estimated, and `totalIsEstimate` says so.',
       querystring: Type.Object({ ...MessageFilters.properties, ...TenantQuery }, { additionalProperties: false }),
       response: answers({ 200: PageOf(MessageSummary) }, 400),
     },
-    handler: (request) => {
-      const tenantId = actingTenant(request, request.query.tenantId)
-      return readFreely((from) => listMessages(from, tenantId, request.query))
+    async handler(request, reply) {
+      const { query } = request
+      if (query.cursor !== undefined && query.page !== 1)
+        throw invalidField('page', 'cannot be given beside cursor, which stands for a page')
+      const tenantId = actingTenant(request, query.tenantId)
+      const { result, nextCursor } = await readFreely((from) => list(from, tenantId, query))
+      if (nextCursor !== null) reply.header('link', nextPageLink(request, nextCursor))
+      return result
     },
   })
+}
+
+/** Where the next page is, relative to wherever the API is reached. */
+function nextPageLink({ query }: FastifyRequest<{ Querystring: MessageFilters }>, cursor: string): string {
+  const { page: _, ...filters } = query
+  const next = new URLSearchParams({ cursor })
+  for (const [name, value] of Object.entries(filters)) if (name !== 'cursor') next.set(name, String(value))
+  return `</api/messages?${next}>; rel="next"`
 }
 
 /**

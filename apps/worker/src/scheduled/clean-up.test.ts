@@ -1,4 +1,5 @@
 import { recordChange } from '@message-center/core/audit/record-change.ts'
+import { addQuotaUse, readQuotaUse } from '@message-center/core/quota/quota-usage.ts'
 import { monthStart } from '@message-center/core/schema/partitions.ts'
 import { SETTINGS, type Settings } from '@message-center/core/settings/definitions.ts'
 import { readEnv } from '@message-center/core/settings/env.ts'
@@ -59,16 +60,20 @@ test('audit entries past their months go in batches, the others stay; a second r
   await audited(3, firstKept)
   await audited(2, new Date())
   const { told, batches } = await run(steps)
-  expect(told).toBe('removed 0 message keys, 10 audit entries, 0 inbox rows, 0 hourly books')
+  expect(told).toBe('removed 0 message keys, 10 audit entries, 0 inbox rows, 0 hourly books, 0 months of quotas')
   expect(batches.filter(([step]) => step === 'audit entries').map(([, rows]) => rows)).toEqual([4, 4, 2])
   expect(await count('msg_audit_log')).toBe(5)
-  expect((await run(steps)).told).toBe('removed 0 message keys, 0 audit entries, 0 inbox rows, 0 hourly books')
+  expect((await run(steps)).told).toBe(
+    'removed 0 message keys, 0 audit entries, 0 inbox rows, 0 hourly books, 0 months of quotas',
+  )
 })
 
 test('keys go where the month of their messages is gone', async () => {
   await storePending(database.pool, 5, { createTime: '2001-02-03 04:05:06' })
   await storePending(database.pool, 2)
-  expect((await run(steps)).told).toBe('removed 5 message keys, 0 audit entries, 0 inbox rows, 0 hourly books')
+  expect((await run(steps)).told).toBe(
+    'removed 5 message keys, 0 audit entries, 0 inbox rows, 0 hourly books, 0 months of quotas',
+  )
   expect(await count('msg_message_key')).toBe(2)
 })
 
@@ -80,8 +85,23 @@ test('inbox rows go after their days', async () => {
       [days, days],
     )
   for (const days of [89, 91, 92]) await insert(days)
-  expect((await run(steps)).told).toBe('removed 0 message keys, 0 audit entries, 2 inbox rows, 0 hourly books')
+  expect((await run(steps)).told).toBe(
+    'removed 0 message keys, 0 audit entries, 2 inbox rows, 0 hourly books, 0 months of quotas',
+  )
   expect(await count('msg_inbox')).toBe(1)
+})
+
+test('what was counted for quotas goes with the months of the messages', async () => {
+  const month = (offset: number) => monthStart(new Date(), -offset).toISOString().slice(0, 7)
+  await addQuotaUse(
+    database.pool,
+    [0, 12, 13, 14].map((offset) => ({ configId: '1', month: month(offset), sends: 1 })),
+  )
+  expect((await run(steps)).told).toBe(
+    'removed 0 message keys, 0 audit entries, 0 inbox rows, 0 hourly books, 2 months of quotas',
+  )
+  const kept = [0, 12, 13, 14].map((offset) => ({ configId: '1', month: month(offset) }))
+  expect((await readQuotaUse(database.pool, kept)).map((use) => use.month).toSorted()).toEqual([month(12), month(0)])
 })
 
 test('broken off in the middle, it says so, and the next run does the rest', async () => {
@@ -96,9 +116,11 @@ test('broken off in the middle, it says so, and the next run does the rest', asy
     },
   }))
   expect((await run(stopAfterFirst, stopping.signal)).told).toMatch(
-    /4 audit entries, 0 inbox rows, 0 hourly books; interrupted/,
+    /4 audit entries, 0 inbox rows, 0 hourly books, 0 months of quotas; interrupted/,
   )
-  expect((await run(steps)).told).toBe('removed 0 message keys, 6 audit entries, 0 inbox rows, 0 hourly books')
+  expect((await run(steps)).told).toBe(
+    'removed 0 message keys, 6 audit entries, 0 inbox rows, 0 hourly books, 0 months of quotas',
+  )
 })
 
 test('a step that fails does not keep the others from their work, and is told at the end', async () => {

@@ -5,6 +5,7 @@ import type { SettingsSource } from '@message-center/core/configs/settings-sourc
 import { PLATFORM_TENANT } from '@message-center/core/contracts/caller.ts'
 import { removeOldInboxRows } from '@message-center/core/inbox/remove-old-inbox-rows.ts'
 import { removeOldKeys } from '@message-center/core/messages/remove-old-keys.ts'
+import { removeOldQuotaUse } from '@message-center/core/quota/quota-usage.ts'
 import { monthStart } from '@message-center/core/schema/partitions.ts'
 import type { Pool } from 'mysql2/promise'
 
@@ -48,6 +49,14 @@ export function cleanUpSteps({ pool, settings }: { pool: Pool; settings: Setting
       async remove(limit) {
         const { retentionMonths } = await settings(PLATFORM_TENANT)
         return removeOldBooks(pool, monthStart(new Date(), -retentionMonths), limit)
+      },
+    },
+    {
+      name: 'months of quotas',
+      async remove(limit) {
+        // As long as the messages that were counted.
+        const { retentionMonths } = await settings(PLATFORM_TENANT)
+        return removeOldQuotaUse(pool, monthStart(new Date(), -retentionMonths).toISOString().slice(0, 7), limit)
       },
     },
   ]

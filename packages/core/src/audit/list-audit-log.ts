@@ -1,15 +1,18 @@
-import { and, count, desc, eq, gte, lte } from 'drizzle-orm'
-import type { MySql2Database } from 'drizzle-orm/mysql2'
+import { and, desc, eq, getTableColumns, gte, lte, sql } from 'drizzle-orm'
+import { drizzle } from 'drizzle-orm/mysql2'
+import type { Pool } from 'mysql2/promise'
 import type { AuditAction, AuditLogEntry, AuditLogFilters, AuditObjectType } from '../contracts/audit.ts'
 import type { Page } from '../contracts/pages.ts'
+import { boundedCount } from '../database/bounded-count.ts'
 import { auditLog } from '../schema/audit-log.ts'
 
 /** A tenant's audit trail by the filters, newest first. */
 export async function listAuditLog(
-  db: MySql2Database,
+  pool: Pool,
   tenantId: string,
   filters: AuditLogFilters,
 ): Promise<Page<AuditLogEntry>> {
+  const db = drizzle(pool)
   const { page = 1, pageSize = 20, objectType, objectId, actor, createdFrom, createdTo } = filters
   const where = and(
     eq(auditLog.tenantId, tenantId),
@@ -19,17 +22,29 @@ export async function listAuditLog(
     createdFrom ? gte(auditLog.createTime, new Date(createdFrom)) : undefined,
     createdTo ? lte(auditLog.createTime, new Date(createdTo)) : undefined,
   )
-  const [[counted], rows] = await Promise.all([
-    db.select({ total: count() }).from(auditLog).where(where),
+  // The entries hold whole objects: those of other pages are passed over in the index.
+  const ids = db
+    .select({ id: auditLog.id })
+    .from(auditLog)
+    .where(where)
+    .orderBy(desc(auditLog.id))
+    .limit(pageSize)
+    .offset((page - 1) * pageSize)
+    .as('page')
+  const every = db
+    .select({ fits: sql`1`.as('fits') })
+    .from(auditLog)
+    .where(where)
+    .toSQL()
+  const [total, rows] = await Promise.all([
+    boundedCount(pool, { select: every.sql, values: every.params, byIndexAlone: !(actor || createdFrom || createdTo) }),
     db
-      .select()
-      .from(auditLog)
-      .where(where)
-      .orderBy(desc(auditLog.id))
-      .limit(pageSize)
-      .offset((page - 1) * pageSize),
+      .select(getTableColumns(auditLog))
+      .from(ids)
+      .innerJoin(auditLog, eq(auditLog.id, ids.id))
+      .orderBy(desc(auditLog.id)),
   ])
-  return { total: Number(counted?.total ?? 0), page, pageSize, items: rows.map(toEntry) }
+  return { ...total, page, pageSize, items: rows.map(toEntry) }
 }
 
 function toEntry({ beforeJson, afterJson, changedFields, ...row }: typeof auditLog.$inferSelect): AuditLogEntry {

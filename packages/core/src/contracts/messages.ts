@@ -172,6 +172,9 @@ export type MessageSummary = Static<typeof MessageSummary>
 export const MessageDetail = Type.Object({ ...messageFields, tasks: Type.Array(TaskDetail) })
 export type MessageDetail = Static<typeof MessageDetail>
 
+/** `<table><seconds>-<row>-<page>-<total>`: m = of a message, k = of its task; an `e` behind it where the total is estimated. */
+const LIST_CURSOR_PATTERN = '^[mk][0-9]{1,10}-[0-9]{1,18}-[0-9]{1,9}-[0-9]{1,15}e?$'
+
 /** Filters of GET /api/messages. */
 export const MessageFilters = Type.Object(
   {
@@ -181,6 +184,13 @@ export const MessageFilters = Type.Object(
     channelType: Type.Optional(ChannelType),
     createdFrom: Type.Optional(Type.String({ format: 'date-time', description: 'Inclusive' })),
     createdTo: Type.Optional(Type.String({ format: 'date-time', description: 'Inclusive' })),
+    cursor: Type.Optional(
+      Type.String({
+        pattern: LIST_CURSOR_PATTERN,
+        description:
+          'From the `Link` header of the page before, in place of `page`: the fast way through a long list, which what arrives meanwhile does not shift',
+      }),
+    ),
     ...PageQuery,
   },
   { additionalProperties: false },

@@ -14,6 +14,12 @@ export const PageQuery = {
 export function PageOf<Item extends TSchema>(item: Item) {
   return Type.Object({
     total: Type.Integer(),
+    totalIsEstimate: Type.Optional(
+      Type.Literal(true, {
+        description:
+          'There where `total` is estimated, not counted: a list of more than 100,000 rows, or several conditions of which each alone fits more than 20,000',
+      }),
+    ),
     page: Type.Integer(),
     pageSize: Type.Integer(),
     items: Type.Array(item),
@@ -22,6 +28,7 @@ export function PageOf<Item extends TSchema>(item: Item) {
 
 export interface Page<Item> {
   total: number
+  totalIsEstimate?: true
   page: number
   pageSize: number
   items: Item[]

@@ -2,18 +2,16 @@ import type { Pool, RowDataPacket } from 'mysql2/promise'
 import type { MessageCallback } from '../contracts/callbacks.ts'
 import type {
   MessageDetail,
-  MessageFilters,
   MessageSummary,
   MessageTrace,
   TaskDetail,
   TraceAttempt,
   TraceStep,
 } from '../contracts/messages.ts'
-import type { Page } from '../contracts/pages.ts'
 import { channelJobId } from '../queues/jobs.ts'
 import { traceIdOf } from '../telemetry/tracing.ts'
 import { parseLossless } from '../templates/lossless-json.ts'
-import { type MessageRef, REFS_TABLE, refsParameter, toDatetime } from './message-ref.ts'
+import { type MessageRef, toDatetime } from './message-ref.ts'
 
 /** Nobody retries a message faster than it is read. */
 const MOST_LOOKS = 3
@@ -54,82 +52,6 @@ export async function findTrace(pool: Pool, tenantId: string, messageId: string)
   }
 }
 
-/** A tenant's messages by the filters, newest first. */
-export async function listMessages(
-  pool: Pool,
-  tenantId: string,
-  filters: MessageFilters,
-): Promise<Page<MessageSummary>> {
-  const { page = 1, pageSize = 20 } = filters
-  const { where, values } = messageConditions(tenantId, filters)
-  const offset = (page - 1) * pageSize
-  const count = async () => {
-    const [[counted]] = await pool.query<RowDataPacket[]>(
-      `SELECT COUNT(*) AS total FROM msg_message m WHERE ${where}`,
-      values,
-    )
-    return Number(counted?.total ?? 0)
-  }
-  const select = async () => {
-    const [selected] = await pool.query<RowDataPacket[]>(
-      `SELECT m.* FROM msg_message m WHERE ${where} ORDER BY m.create_time DESC, m.id DESC LIMIT ? OFFSET ?`,
-      [...values, pageSize, offset],
-    )
-    return selected
-  }
-  // A page beyond the last would read every row before it to find nothing: those are counted first.
-  const counting = count()
-  const [total, rows] = await Promise.all([
-    counting,
-    offset === 0 ? select() : counting.then((counted) => (offset < counted ? select() : [])),
-  ])
-  const tasks = await tasksOf(
-    pool,
-    rows.filter((row) => row.status === 'PROCESSING'),
-  )
-  const items = rows.map((row) => toSummary(row, tasks.get(row.message_id)))
-  return { total, page, pageSize, items }
-}
-
-/** The tasks of one tenant's messages by message id: what the counts of a message under way are made of. */
-async function tasksOf(pool: Pool, messages: readonly RowDataPacket[]): Promise<Map<string, RowDataPacket[]>> {
-  if (messages.length === 0) return new Map()
-  const refs = messages.map((row) => ({
-    tenantId: row.tenant_id,
-    messageId: row.message_id,
-    createTime: toDatetime(row.create_time),
-  }))
-  const [rows] = await pool.query<RowDataPacket[]>(
-    `SELECT STRAIGHT_JOIN k.message_id, k.status FROM ${REFS_TABLE}
-     JOIN msg_channel_task k FORCE INDEX (uk_task) ON k.tenant_id = j.t AND k.message_id = j.m AND k.create_time = j.c`,
-    [refsParameter(refs)],
-  )
-  return Map.groupBy(rows, (row) => row.message_id)
-}
-
-/** The SQL condition of the filters over `msg_message m`, with its values. */
-export function messageConditions(tenantId: string, filters: MessageFilters) {
-  const where = ['m.tenant_id = ?']
-  const values: unknown[] = [tenantId]
-  const add = (condition: string, value: unknown) => {
-    where.push(condition)
-    values.push(value)
-  }
-  if (filters.status) add('m.status = ?', filters.status)
-  if (filters.businessType) add('m.business_type = ?', filters.businessType)
-  if (filters.storeId) add('m.store_id = ?', filters.storeId)
-  if (filters.createdFrom) add('m.create_time >= ?', toDatetime(new Date(filters.createdFrom)))
-  if (filters.createdTo) add('m.create_time <= ?', toDatetime(new Date(filters.createdTo)))
-  if (filters.channelType) {
-    add(
-      `EXISTS (SELECT 1 FROM msg_channel_task k WHERE k.tenant_id = m.tenant_id AND k.message_id = m.message_id
-         AND k.create_time = m.create_time AND k.channel_type = ?)`,
-      filters.channelType,
-    )
-  }
-  return { where: where.join(' AND '), values }
-}
-
 /** Where a message of a tenant lies; undefined where there is none of that id. */
 export async function findMessageRef(pool: Pool, tenantId: string, messageId: string): Promise<MessageRef | undefined> {
   const [[row]] = await pool.query<RowDataPacket[]>(
@@ -161,7 +83,7 @@ async function taskRows(pool: Pool, tenantId: string, messageId: string): Promis
 }
 
 /** @param tasks where given, the counts of a message under way are theirs: the row gets its own when it is final */
-function toSummary(row: RowDataPacket, tasks?: readonly RowDataPacket[]): MessageSummary {
+export function toSummary(row: RowDataPacket, tasks?: readonly RowDataPacket[]): MessageSummary {
   const counts = tasks && row.finish_time === null ? countTasks(tasks) : undefined
   return {
     id: String(row.id),

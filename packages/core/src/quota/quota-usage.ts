@@ -1,4 +1,4 @@
-import type { Pool, PoolConnection, RowDataPacket } from 'mysql2/promise'
+import type { Pool, PoolConnection, ResultSetHeader, RowDataPacket } from 'mysql2/promise'
 
 /** Sends of one config in one calendar month. */
 export interface QuotaUse {
@@ -36,4 +36,17 @@ export async function readQuotaUse(
     [JSON.stringify(configs.map(({ configId, month }) => [configId, month]))],
   )
   return rows.map((row) => ({ configId: String(row.config_id), month: row.month, sends: row.sends }))
+}
+
+/**
+ * Removes what was counted for months before `month` (`2026-11`).
+ * @param limit most rows removed by one call
+ * @returns how many were
+ */
+export async function removeOldQuotaUse(pool: Pool, month: string, limit: number): Promise<number> {
+  const [{ affectedRows }] = await pool.query<ResultSetHeader>(
+    'DELETE FROM msg_channel_quota WHERE month < ? ORDER BY month LIMIT ?',
+    [month, limit],
+  )
+  return affectedRows
 }

@@ -67,6 +67,6 @@ export const channelTasks = mysqlTable(
       table.channelConfigId,
       table.createTime,
     ),
-    index('ix_tenant_channel').on(table.tenantId, table.channelType, table.createTime),
+    index('ix_tenant_channel').on(table.tenantId, table.channelType, table.createTime, table.id),
   ],
 )

@@ -85,6 +85,8 @@ export const messages = mysqlTable(
     uniqueIndex('uk_message').on(table.tenantId, table.messageId, table.createTime),
     index('ix_tenant_time').on(table.tenantId, table.createTime, table.id),
     index('ix_tenant_status').on(table.tenantId, table.status, table.createTime, table.id),
+    index('ix_tenant_type').on(table.tenantId, table.businessType, table.createTime, table.id),
+    index('ix_tenant_store').on(table.tenantId, table.storeId, table.createTime, table.id),
     index('ix_due').on(table.dueTime),
   ],
 )

@@ -125,7 +125,7 @@ export const SETTINGS = {
   cleanUpIntervalSeconds: {
     schema: Type.Integer({ minimum: 60, maximum: 86_400 }),
     description:
-      'How often the task clean-up removes what is past its time: keys of dropped messages, old audit entries, old inbox messages',
+      'How often the task clean-up removes what is past its time: keys of dropped messages, old audit entries, old inbox messages, what was counted for quotas',
     scope: 'platform',
     fallback: () => 3_600,
   },

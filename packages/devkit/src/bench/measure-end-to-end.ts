@@ -18,13 +18,12 @@ const BATCH = 500
 export async function measureOurs(system: TestSystem, messages: number, redisUrl: string): Promise<EndToEnd> {
   const call = system.caller()
   const [commandsBefore, statementsBefore] = [await redisCommands(redisUrl), await sqlStatements(system)]
-  const finalBefore = await finalCount(system)
   const start = performance.now()
   for (let sent = 0; sent < messages; sent += BATCH) {
     const { status } = await call('POST', '/api/messages/batch', Array.from({ length: BATCH }, benchMessage))
     if (status !== 202) throw new Error(`batch was answered ${status}`)
   }
-  await until('all messages to be final', async () => (await finalCount(system)) - finalBefore >= messages, 300_000)
+  await until('all messages to be final', async () => (await openCount(system)) === 0, 300_000)
   const seconds = (performance.now() - start) / 1000
   return {
     messages,
@@ -34,8 +33,9 @@ export async function measureOurs(system: TestSystem, messages: number, redisUrl
   }
 }
 
-async function finalCount({ pool }: TestSystem): Promise<number> {
-  const [rows] = await pool.query<RowDataPacket[]>('SELECT COUNT(*) AS n FROM msg_message WHERE due_time IS NULL')
+/** What is not final is counted: it is few, however many messages there are. */
+async function openCount({ pool }: TestSystem): Promise<number> {
+  const [rows] = await pool.query<RowDataPacket[]>('SELECT COUNT(*) AS n FROM msg_message WHERE due_time IS NOT NULL')
   return Number(rows[0]?.n)
 }
 

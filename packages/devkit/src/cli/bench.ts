@@ -1,5 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { benchAge } from '../age/bench-age.ts'
 import { setUpBenchTenant, startPeer } from '../bench/bench-system.ts'
 import { measureAccept } from '../bench/measure-accept.ts'
 import { measureBare, measureOurs } from '../bench/measure-end-to-end.ts'
@@ -16,10 +18,12 @@ import { startTestSystem, type TestSystem } from '../testing/test-system.ts'
  * `npm run bench`: all figures side by side in one run; ratios count, absolute figures depend on the machine.
  * `npm run bench -- fairness`: how single messages fare beside another tenant's flood; `-- overload`: what is refused, what
  * memory grows to, and how long it takes to recover.
+ * `npm run bench -- age`: how it fares with 10 million messages (`--messages N`); `--folder DIR` keeps them there for the next time.
  * `npm run bench -- isolation`: how others fare beside a config, or a provider, that is sick.
  */
 async function main(): Promise<void> {
   const quick = process.argv.includes('--quick')
+  if (process.argv.includes('age')) return await benchWithAge(quick)
   const messages = quick ? 3_000 : 15_000
   const seconds = quick ? 5 : 15
   const folder = createTestDataDir()
@@ -62,6 +66,27 @@ async function main(): Promise<void> {
     await system.stop()
     await services.stop()
     folder.remove()
+  }
+}
+
+async function benchWithAge(quick: boolean): Promise<void> {
+  const { values } = parseArgs({
+    options: { messages: { type: 'string' }, folder: { type: 'string' }, quick: { type: 'boolean' } },
+    allowPositionals: true,
+  })
+  const temporary = values.folder === undefined ? createTestDataDir() : undefined
+  try {
+    const messages = Number(values.messages ?? (quick ? 200_000 : 10_000_000))
+    const result = await benchAge({ messages, folder: values.folder ?? temporary?.path ?? '' }, say)
+    const { full, empty, fillSeconds } = result
+    row(`${messages} messages`, `filled in ${fillSeconds.toFixed(0)} s`)
+    for (const [what, value] of Object.entries(full)) {
+      const other = empty[what] ?? Number.NaN
+      row(what, `${value.toFixed(1)}, with a few messages ${other.toFixed(1)}; ratio ${(value / other).toFixed(2)}`)
+    }
+    store({ quick, age: result })
+  } finally {
+    temporary?.remove()
   }
 }
 
