@@ -125,9 +125,9 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{
     },
     async handler(request, reply) {
       const { query } = request
-      const tenantId = actingTenant(request, query.tenantId)
       if (query.cursor !== undefined && query.page !== 1)
         throw invalidField('page', 'cannot be given beside cursor, which stands for a page')
+      const tenantId = actingTenant(request, query.tenantId)
       const { result, nextCursor } = await readFreely((from) => list(from, tenantId, query))
       if (nextCursor !== null) reply.header('link', nextPageLink(request, nextCursor))
       return result

@@ -14,65 +14,68 @@ export interface MessagePage {
   nextCursor: string | null
 }
 
+export type MessageList = ReturnType<typeof createMessageList>
+
 /**
  * A tenant's messages by the filters, newest first. Pages near the top are found by passing over the rows before them in the
  * index, deeper ones from a remembered place (page-anchors.ts), and those of a cursor at once, wherever they are.
+ * Each call says which server it reads from, the primary or a replica: the places hold for both.
  */
 export function createMessageList(anchorDistance = ANCHOR_DISTANCE) {
   const anchors = createPageAnchors(anchorDistance)
 
-  /** @param pool of the primary or of a replica */
   return async (pool: Pool, tenantId: string, filters: MessageFilters): Promise<MessagePage> => {
     const { pageSize = 20, cursor } = filters
     if (cursor) {
       const { after, page, total, row } = readCursor(cursor)
       const source = await listSource(pool, tenantId, filters, row)
-      return answer(pool, source, await read(source, { after }), { total, page, pageSize })
+      return answer(pool, source, await read(pool, source, { after }, pageSize), { total, page, pageSize })
     }
     const source = await listSource(pool, tenantId, filters)
     const { page = 1 } = filters
     const offset = (page - 1) * pageSize
     const counting = countList(pool, source)
-    const reading = offset === 0 ? read(source, { offset }) : counting.then((total) => deeper(source, total, offset))
+    const reading =
+      offset === 0 ? read(pool, source, { offset }, pageSize) : counting.then((total) => deeper(total, offset))
     const [total, rows] = await Promise.all([counting, reading])
     const atLeast = total.totalIsEstimate ? offset + rows.length : 0
     return answer(pool, source, rows, { total: { ...total, total: Math.max(total.total, atLeast) }, page, pageSize })
 
     /** A page beyond the last would pass over every row to find nothing: what was counted tells. */
-    async function deeper(
-      from: ListSource,
-      { total, totalIsEstimate }: Total,
-      offset: number,
-    ): Promise<RowDataPacket[]> {
+    async function deeper({ total, totalIsEstimate }: Total, offset: number): Promise<RowDataPacket[]> {
       if (offset >= total && !totalIsEstimate) return []
-      const portion =
-        offset < anchorDistance ? { offset } : await anchors.find(pool, from, { tenantId, filters, offset })
-      return portion ? read(from, portion) : []
-    }
-
-    /** One row more than the page has: it tells whether there is another. */
-    function read(from: ListSource, portion: Omit<Portion, 'limit'>): Promise<RowDataPacket[]> {
-      return readPortion(pool, from, { ...portion, limit: pageSize + 1 })
+      const portion = offset < anchorDistance ? { offset } : await anchors.find(pool, tenantId, filters, source, offset)
+      return portion ? read(pool, source, portion, pageSize) : []
     }
   }
-}
 
-async function answer(
-  pool: Pool,
-  { row }: ListSource,
-  found: RowDataPacket[],
-  { total, page, pageSize }: { total: Total; page: number; pageSize: number },
-): Promise<MessagePage> {
-  const rows = found.slice(0, pageSize)
-  const tasks = await tasksOf(
-    pool,
-    rows.filter((row) => row.status === 'PROCESSING'),
-  )
-  const items = rows.map((row) => toSummary(row, tasks.get(row.message_id)))
-  const last = rows.at(-1)
-  return {
-    result: { ...total, page, pageSize, items },
-    nextCursor: last && found.length > pageSize ? writeCursor(row, last, total, page + 1) : null,
+  /** One row more than the page has: it tells whether there is another. */
+  function read(
+    pool: Pool,
+    source: ListSource,
+    portion: Omit<Portion, 'limit'>,
+    pageSize: number,
+  ): Promise<RowDataPacket[]> {
+    return readPortion(pool, source, { ...portion, limit: pageSize + 1 })
+  }
+
+  async function answer(
+    pool: Pool,
+    { row }: ListSource,
+    found: RowDataPacket[],
+    { total, page, pageSize }: { total: Total; page: number; pageSize: number },
+  ): Promise<MessagePage> {
+    const rows = found.slice(0, pageSize)
+    const tasks = await tasksOf(
+      pool,
+      rows.filter((row) => row.status === 'PROCESSING'),
+    )
+    const items = rows.map((row) => toSummary(row, tasks.get(row.message_id)))
+    const last = rows.at(-1)
+    return {
+      result: { ...total, page, pageSize, items },
+      nextCursor: last && found.length > pageSize ? writeCursor(row, last, total, page + 1) : null,
+    }
   }
 }
 

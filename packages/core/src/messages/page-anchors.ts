@@ -27,19 +27,17 @@ interface Anchors {
   growing: Promise<void>
 }
 
+export type PageAnchors = ReturnType<typeof createPageAnchors>
+
 /**
  * Leads to pages deep in a list without passing over millions of rows each time: of every list that somebody goes deep into,
  * it remembers places, and counts from the nearest. What comes in at the top meanwhile is counted, so that a page shows what
  * `OFFSET` would show; only a list by status, which messages also leave, may be off by what left it within a minute.
  */
-export function createPageAnchors(distance: number) {
+export function createPageAnchors(distance = ANCHOR_DISTANCE) {
   const lists = new LRUCache<string, Anchors>({ max: MOST_LISTS })
 
-  async function anchorsOf(
-    pool: Pool,
-    source: ListSource,
-    { key, ttl }: { key: string; ttl: number },
-  ): Promise<Anchors | undefined> {
+  async function anchorsOf(pool: Pool, key: string, source: ListSource, ttl: number): Promise<Anchors | undefined> {
     const known = lists.get(key)
     if (known) return known
     const first = await firstPosition(pool, source, { notLater: new Date(Date.now() - SETTLED_MS) })
@@ -49,7 +47,7 @@ export function createPageAnchors(distance: number) {
     return made
   }
 
-  async function growTo(anchors: Anchors, index: number, pool: Pool, source: ListSource): Promise<void> {
+  async function growTo(pool: Pool, anchors: Anchors, index: number, source: ListSource): Promise<void> {
     while (anchors.found.length <= index && !anchors.complete) {
       const next = await firstPosition(pool, source, { from: anchors.found.at(-1) as Position, offset: distance })
       if (next) anchors.found.push(next)
@@ -61,25 +59,27 @@ export function createPageAnchors(distance: number) {
     /** Where to read the page that begins after `offset` rows; undefined where the list is shorter. */
     async find(
       pool: Pool,
+      tenantId: string,
+      filters: MessageFilters,
       source: ListSource,
-      { tenantId, filters, offset }: { tenantId: string; filters: MessageFilters; offset: number },
+      offset: number,
     ): Promise<Omit<Portion, 'limit'> | undefined> {
       const { page: _, pageSize: __, cursor: ___, ...conditions } = filters
       const key = JSON.stringify([tenantId, source.row, Object.entries(conditions).sort()])
-      const list = { key, ttl: filters.status ? KEPT_BY_STATUS_MS : KEPT_MS }
-      let anchors = await anchorsOf(pool, source, list)
+      const ttl = filters.status ? KEPT_BY_STATUS_MS : KEPT_MS
+      let anchors = await anchorsOf(pool, key, source, ttl)
       let newer = anchors && (await countAbove(pool, source, anchors.found[0] as Position, offset + 1))
       // Made again, it begins where the newest have settled by now.
       if (anchors && Number(newer) > MOST_NEWER * distance && Date.now() - anchors.madeAt > SETTLED_MS) {
         lists.delete(key)
-        anchors = await anchorsOf(pool, source, list)
+        anchors = await anchorsOf(pool, key, source, ttl)
         newer = anchors && (await countAbove(pool, source, anchors.found[0] as Position, offset + 1))
       }
       // Among what has not settled as yet, there is nothing better than passing over the rows before.
       if (anchors === undefined || newer === undefined || newer > offset) return { offset }
       const settled = offset - newer
       const index = Math.floor(settled / distance)
-      const grow = () => growTo(anchors, index, pool, source)
+      const grow = () => growTo(pool, anchors, index, source)
       anchors.growing = anchors.growing.then(grow, grow)
       await anchors.growing
       const from = anchors.found[index]
