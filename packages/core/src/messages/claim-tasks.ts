@@ -2,6 +2,7 @@ import type { Pool, RowDataPacket } from 'mysql2/promise'
 import type { Recipients } from '../channels/adapter.ts'
 import type { MessageType } from '../contracts/content.ts'
 import type { TaskStatus } from '../contracts/messages.ts'
+import { createParameters } from '../database/parameters.ts'
 import { isLockConflict } from '../database/transaction.ts'
 import { toDatetimeMs } from './message-ref.ts'
 
@@ -55,21 +56,21 @@ export interface ClaimedTask {
  * @returns the tasks as they are now, in the order asked; undefined for one that does not exist
  */
 export async function claimTasks(pool: Pool, requests: readonly ClaimRequest[]): Promise<(ClaimedTask | undefined)[]> {
-  const parameter = JSON.stringify(
-    requests
-      .toSorted((a, b) => compareIds(a.taskId, b.taskId))
-      .map((claim) => [
-        claim.taskId,
-        claim.createTime,
-        claim.token,
-        claim.leaseMs,
-        claim.takeOverFrom,
-        claim.dueBy && toDatetimeMs(claim.dueBy),
-      ]),
+  // Those of one process differ in little but their tokens: one statement takes them all, but for those that take over.
+  const alike = Map.groupBy(requests, (claim) =>
+    JSON.stringify([claim.leaseMs, claim.dueBy === null, claim.takeOverFrom]),
   )
-  await retryingLockConflicts(() => pool.query(CLAIM, [parameter]))
+  for (const claims of alike.values()) await claimAlike(pool, claims)
+  const { values, bind } = createParameters()
+  const tasks = whereTasks(requests, bind)
   const askedAt = performance.now()
-  const [rows] = await pool.query<RowDataPacket[]>(READ, [parameter])
+  const [rows] = await pool.query<RowDataPacket[]>(
+    `SELECT k.id, k.status, k.message_type, k.rendered_content, k.recipients, k.retry_count, k.max_retry, k.claim_token,
+       k.lease_until, TIMESTAMPDIFF(MICROSECOND, UTC_TIMESTAMP(3), k.lease_until) AS lease_left, k.next_retry_time, k.attempts,
+       k.progress, k.cancelled, k.retried_at, k.interruptions, k.crashes
+     FROM msg_channel_task k FORCE INDEX (PRIMARY) WHERE ${tasks}`,
+    values,
+  )
   const byId = new Map(rows.map((row) => [String(row.id), row]))
   return requests.map(({ taskId }) => {
     const row = byId.get(taskId)
@@ -77,24 +78,49 @@ export async function claimTasks(pool: Pool, requests: readonly ClaimRequest[]):
   })
 }
 
-const SOURCE = `JSON_TABLE(?, '$[*]' COLUMNS (
-  id BIGINT PATH '$[0]', c DATETIME PATH '$[1]', token VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$[2]',
-  lease BIGINT PATH '$[3]', previous VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$[4]',
-  due DATETIME(3) PATH '$[5]')) AS j`
+/** Claims that differ in nothing but their tasks, their tokens and when they were asked. */
+async function claimAlike(pool: Pool, claims: readonly ClaimRequest[]): Promise<void> {
+  const [{ leaseMs, takeOverFrom }] = claims as [ClaimRequest]
+  const { values, bind, bindEach } = createParameters()
+  const token = bindEach(
+    'k.id',
+    claims.map((claim) => [claim.taskId, claim.token]),
+  )
+  const lease = bind(leaseMs * 1000)
+  const tasks = whereTasks(claims, bind)
+  const isFree = takeOverFrom === null ? isWaiting(claims, bind) : isAbandoned(takeOverFrom, bind)
+  await retryingLockConflicts(() =>
+    pool.query(
+      `UPDATE msg_channel_task k FORCE INDEX (PRIMARY) SET k.status = 'SENDING', k.claim_token = ${token},
+         k.lease_until = UTC_TIMESTAMP(3) + INTERVAL ${lease} MICROSECOND, k.next_retry_time = NULL,
+         k.interruptions = k.interruptions + ${takeOverFrom === null ? 0 : 1}
+       WHERE ${tasks} AND ${isFree}`,
+      values,
+    ),
+  )
+}
 
-const CLAIM = `UPDATE ${SOURCE} STRAIGHT_JOIN msg_channel_task k FORCE INDEX (PRIMARY) ON k.id = j.id AND k.create_time = j.c
-  SET k.status = 'SENDING', k.claim_token = j.token,
-    k.lease_until = UTC_TIMESTAMP(3) + INTERVAL j.lease * 1000 MICROSECOND, k.next_retry_time = NULL,
-    k.interruptions = k.interruptions + (j.previous IS NOT NULL)
-  WHERE (j.previous IS NULL AND k.status IN ('PENDING', 'RETRY') AND k.rendered_content IS NOT NULL
-      AND (j.due IS NULL OR k.next_retry_time IS NULL OR k.next_retry_time <= j.due))
-     OR (k.status = 'SENDING' AND k.claim_token = j.previous AND k.lease_until <= UTC_TIMESTAMP(3))`
+function isWaiting(claims: readonly ClaimRequest[], bind: (value: unknown) => string): string {
+  const waits = "k.status IN ('PENDING', 'RETRY') AND k.rendered_content IS NOT NULL"
+  const dueBy = claims.map((claim) => claim.dueBy ?? null)
+  if (dueBy[0] === null) return waits
+  // What is due for the one who asked last is due for all by now.
+  const latest = new Date(Math.max(...dueBy.map(Number)))
+  return `${waits} AND (k.next_retry_time IS NULL OR k.next_retry_time <= ${bind(toDatetimeMs(latest))})`
+}
 
-const READ = `SELECT STRAIGHT_JOIN k.id, k.status, k.message_type, k.rendered_content, k.recipients, k.retry_count, k.max_retry,
-    k.claim_token, k.lease_until,
-    TIMESTAMPDIFF(MICROSECOND, UTC_TIMESTAMP(3), k.lease_until) AS lease_left, k.next_retry_time, k.attempts, k.progress, k.cancelled, k.retried_at,
-    k.interruptions, k.crashes
-  FROM ${SOURCE} JOIN msg_channel_task k FORCE INDEX (PRIMARY) ON k.id = j.id AND k.create_time = j.c`
+function isAbandoned(holder: string, bind: (value: unknown) => string): string {
+  return `k.status = 'SENDING' AND k.claim_token = ${bind(holder)} AND k.lease_until <= UTC_TIMESTAMP(3)`
+}
+
+/**
+ * SQL that picks these tasks out of `msg_channel_task k`, and their partitions: ranges of the primary key on every server,
+ * in whose order the rows are locked, so that two statements never wait for each other in a circle.
+ */
+export function whereTasks(tasks: readonly TaskRef[], bind: (value: unknown) => string): string {
+  const times = tasks.map(({ createTime }) => createTime).sort()
+  return `k.id IN (${bind(tasks.map(({ taskId }) => taskId))}) AND k.create_time BETWEEN ${bind(times[0])} AND ${bind(times.at(-1))}`
+}
 
 function toTask(row: RowDataPacket, askedAt: number): ClaimedTask {
   return {

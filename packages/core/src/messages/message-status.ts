@@ -1,8 +1,9 @@
 import type { Pool, PoolConnection, RowDataPacket } from 'mysql2/promise'
 import type { FailureCode, MessageStatus, TaskStatus } from '../contracts/messages.ts'
+import { createParameters } from '../database/parameters.ts'
 import { becomingFinal, type CallbackRef, callbackBecomingDue, FINAL_STATUSES } from './becoming-final.ts'
 import { retryingLockConflicts } from './claim-tasks.ts'
-import { compareRefs, type MessageRef, REFS_TABLE, refsParameter } from './message-ref.ts'
+import { type MessageRef, REFS_TABLE, refsParameter } from './message-ref.ts'
 
 /** What the status of a message is derived from, in channel order. */
 export interface TaskState {
@@ -49,6 +50,9 @@ export interface FinishedMessage extends MessageRef {
   traceparent?: string | null
 }
 
+/** What becomes of a message's row, if that is still the row it was. */
+type FinalRow = DerivedStatus & { rowId: string; createTime: string; revision: number }
+
 /**
  * Derives the status of messages from their tasks and stores it where it has become final. Called after the tasks'
  * outcomes are committed, so of several writers at least the last one sees all tasks final; writing twice changes nothing,
@@ -80,41 +84,29 @@ export async function finishMessages(
     if (!first || derived.status === 'PROCESSING') return []
     const ref = { tenantId: first.tenant_id, messageId: first.message_id, createTime: first.create_time }
     const callback = callbackBecomingDue(ref, first)
-    return [{ ...ref, ...derived, revision: Number(first.revision), callback, traceparent: first.traceparent }]
+    const row = { rowId: String(first.row_id), revision: Number(first.revision) }
+    return [{ ...ref, ...derived, ...row, callback, traceparent: first.traceparent }]
   })
   if (finished.length === 0) return []
-  await storeFinal(pool, finished.sort(compareRefs))
+  await storeFinal(pool, finished)
   return finished
 }
 
-async function storeFinal(
-  pool: Pool | PoolConnection,
-  finished: (MessageRef & DerivedStatus & { revision: number })[],
-): Promise<void> {
-  const parameter = finished.map((m) => [
-    m.tenantId,
-    m.messageId,
-    m.createTime,
-    m.status,
-    m.totalChannels,
-    m.successChannels,
-    m.failedChannels,
-    m.errorCode,
-    m.errorMessage,
-    m.revision,
-  ])
-  await retryingLockConflicts(() =>
-    pool.query(
-      `UPDATE JSON_TABLE(?, '$[*]' COLUMNS (
-       t BIGINT PATH '$[0]', m VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$[1]', c DATETIME PATH '$[2]',
-       status VARCHAR(20) CHARACTER SET ascii COLLATE ascii_bin PATH '$[3]', total INT PATH '$[4]', success INT PATH '$[5]', failed INT PATH '$[6]',
-       code VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$[7]', text VARCHAR(500) PATH '$[8]', revision INT PATH '$[9]')) AS j
-     STRAIGHT_JOIN msg_message m FORCE INDEX (uk_message) ON m.tenant_id = j.t AND m.message_id = j.m AND m.create_time = j.c
-     SET m.status = j.status, m.total_channels = j.total, m.success_channels = j.success, m.failed_channels = j.failed,
-       m.error_code = j.code, m.error_message = j.text, m.finish_time = COALESCE(m.finish_time, UTC_TIMESTAMP()),
-       ${becomingFinal('TRUE', 'NULL')}
-     WHERE m.revision = j.revision AND m.status NOT IN ${FINAL_STATUSES}`,
-      [JSON.stringify(parameter)],
-    ),
-  )
+async function storeFinal(pool: Pool | PoolConnection, finished: readonly FinalRow[]): Promise<void> {
+  const { values, bind, bindEach } = createParameters()
+  const each = (field: (row: FinalRow) => unknown) =>
+    bindEach(
+      'm.id',
+      finished.map((row) => [row.rowId, field(row)]),
+    )
+  const times = finished.map(({ createTime }) => createTime).sort()
+  const statement = `UPDATE msg_message m FORCE INDEX (PRIMARY)
+    SET m.status = ${each(({ status }) => status)}, m.total_channels = ${each(({ totalChannels }) => totalChannels)},
+      m.success_channels = ${each(({ successChannels }) => successChannels)}, m.failed_channels = ${each(({ failedChannels }) => failedChannels)},
+      m.error_code = ${each(({ errorCode }) => errorCode)}, m.error_message = ${each(({ errorMessage }) => errorMessage)},
+      m.finish_time = COALESCE(m.finish_time, UTC_TIMESTAMP()),
+      ${becomingFinal('TRUE', 'NULL')}
+    WHERE m.id IN (${bind(finished.map(({ rowId }) => rowId))}) AND m.create_time BETWEEN ${bind(times[0])} AND ${bind(times.at(-1))}
+      AND m.revision = ${each(({ revision }) => revision)} AND m.status NOT IN ${FINAL_STATUSES}`
+  await retryingLockConflicts(() => pool.query(statement, values))
 }

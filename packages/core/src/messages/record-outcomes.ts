@@ -1,8 +1,9 @@
-import type { Pool } from 'mysql2/promise'
+import type { Pool, PoolConnection } from 'mysql2/promise'
 import type { FailureCode, TraceAttempt } from '../contracts/messages.ts'
+import { createParameters } from '../database/parameters.ts'
 import { inTransaction } from '../database/transaction.ts'
 import { addQuotaUse, type QuotaUse } from '../quota/quota-usage.ts'
-import { compareIds, retryingLockConflicts, type TaskRef } from './claim-tasks.ts'
+import { retryingLockConflicts, type TaskRef, whereTasks } from './claim-tasks.ts'
 import { toDatetime } from './message-ref.ts'
 import { cut } from './outcome.ts'
 
@@ -35,36 +36,55 @@ const MAX_DETAIL = 300
 const MAX_PROVIDER_CODE = 64
 
 /**
- * Records outcomes in one statement, and with it, where a config has a quota, what they took of it. An outcome counts only
+ * Records outcomes, those of one status in one statement, and with them, where a config has a quota, what they took of it. An outcome counts only
  * for the holder of the claim: an attempt that was given up meanwhile changes nothing. What was cancelled while it was being
  * sent is not tried again: it ends as CANCELLED. A send that has ended makes up for those that did not.
  */
 export async function recordOutcomes(pool: Pool, outcomes: readonly TaskOutcome[]): Promise<void> {
-  const now = toDatetime(new Date())
-  const parameter = JSON.stringify(
-    outcomes
-      .toSorted((a, b) => compareIds(a.taskId, b.taskId))
-      .map((outcome) => [
-        outcome.taskId,
-        outcome.createTime,
-        outcome.token,
-        outcome.status,
-        outcome.retryCount,
-        outcome.nextRetryTime && toDatetime(outcome.nextRetryTime),
-        outcome.errorCode,
-        outcome.resultMessage && cut(outcome.resultMessage, MAX_RESULT),
-        outcome.thirdPartyResponse && cut(outcome.thirdPartyResponse, MAX_RESPONSE),
-        outcome.providerMessageId && cut(outcome.providerMessageId, MAX_PROVIDER_ID),
-        outcome.attempts && JSON.stringify(keptAttempts(outcome.attempts)),
-        now,
-      ]),
-  )
+  const alike = [...Map.groupBy(outcomes, ({ status, token }) => `${status} ${token === null}`).values()]
   const uses = outcomes.flatMap(({ quotaUse }) => quotaUse ?? [])
-  if (uses.length === 0) return void (await retryingLockConflicts(() => pool.query(RECORD, [parameter])))
+  if (uses.length === 0) {
+    for (const group of alike) await retryingLockConflicts(() => recordAlike(pool, group))
+    return
+  }
   await inTransaction(pool, async (connection) => {
-    await connection.query(RECORD, [parameter])
+    for (const group of alike) await recordAlike(connection, group)
     await addQuotaUse(connection, uses)
   })
+}
+
+/** Outcomes of one status, all by the holders of their claims or all of tasks that nobody holds. */
+async function recordAlike(connection: Pool | PoolConnection, outcomes: readonly TaskOutcome[]): Promise<void> {
+  const [{ status, token }] = outcomes as [TaskOutcome]
+  const ends = status === 'SUCCESS' || status === 'FAILED'
+  // To be tried again, but cancelled.
+  const stopped = ends ? 'FALSE' : 'k.cancelled = 1'
+  const { values, bind, bindEach } = createParameters()
+  // By its token each outcome finds the task as that attempt took it, whatever else was recorded of the task meanwhile.
+  const each = (field: (outcome: TaskOutcome) => unknown) =>
+    bindEach(
+      token === null ? 'k.id' : 'k.claim_token',
+      outcomes.map((outcome) => [outcome.token ?? outcome.taskId, field(outcome)]),
+    )
+  // The columns are set from left to right: what tells the rows apart goes last.
+  const statement = `UPDATE msg_channel_task k FORCE INDEX (PRIMARY)
+    SET k.retry_count = COALESCE(${each(({ retryCount }) => retryCount)}, k.retry_count),
+      k.next_retry_time = IF(${stopped}, NULL, ${each(({ nextRetryTime }) => nextRetryTime && toDatetime(nextRetryTime))}),
+      k.error_code = IF(${stopped}, 'CANCELLED', ${each(({ errorCode }) => errorCode)}),
+      k.result_message = IF(${stopped}, ${each(({ resultMessage }) => cut(`CANCELLED: not tried again after ${resultMessage ?? 'it waited'}`, MAX_RESULT))}, ${each(({ resultMessage }) => resultMessage && cut(resultMessage, MAX_RESULT))}),
+      k.third_party_response = COALESCE(${each(({ thirdPartyResponse }) => thirdPartyResponse && cut(thirdPartyResponse, MAX_RESPONSE))}, k.third_party_response),
+      k.provider_message_id = ${each(({ providerMessageId }) => providerMessageId && cut(providerMessageId, MAX_PROVIDER_ID))},
+      k.attempts = COALESCE(${each(({ attempts }) => attempts && JSON.stringify(keptAttempts(attempts)))}, k.attempts),
+      k.finish_time = IF(${ends} OR ${stopped}, ${bind(toDatetime(new Date()))}, NULL), k.lease_until = NULL,
+      k.interruptions = IF(${status === 'FAILED'}, k.interruptions, 0), k.crashes = IF(${status === 'FAILED'}, k.crashes, 0),
+      k.status = IF(${stopped}, 'FAILED', ${bind(status)}), k.claim_token = NULL
+    WHERE ${whereTasks(outcomes, bind)} AND ${isHeld()}`
+  await connection.query(statement, values)
+
+  function isHeld(): string {
+    if (token === null) return "k.status IN ('PENDING', 'RETRY')"
+    return `k.status = 'SENDING' AND k.claim_token IN (${bind(outcomes.map((outcome) => outcome.token))})`
+  }
 }
 
 /** As many as the column takes. The first one stays: it tells since when the task has been tried. */
@@ -77,20 +97,3 @@ export function keptAttempts(attempts: readonly TraceAttempt[]): TraceAttempt[] 
     ...(detail === undefined ? {} : { detail: cut(detail, MAX_DETAIL) }),
   }))
 }
-
-/** To be tried again, but cancelled. */
-const STOPPED = "(k.cancelled = 1 AND j.status IN ('RETRY', 'PENDING'))"
-
-const RECORD = `UPDATE JSON_TABLE(?, '$[*]' COLUMNS (
-    id BIGINT PATH '$[0]', c DATETIME PATH '$[1]', token VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$[2]',
-    status VARCHAR(20) CHARACTER SET ascii COLLATE ascii_bin PATH '$[3]', retries INT PATH '$[4]', next DATETIME PATH '$[5]',
-    code VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin PATH '$[6]', text VARCHAR(500) PATH '$[7]', response TEXT PATH '$[8]',
-    provider_id TEXT PATH '$[9]', attempts TEXT PATH '$[10]', now DATETIME PATH '$[11]')) AS j
-  STRAIGHT_JOIN msg_channel_task k FORCE INDEX (PRIMARY) ON k.id = j.id AND k.create_time = j.c
-  SET k.status = IF(${STOPPED}, 'FAILED', j.status), k.retry_count = COALESCE(j.retries, k.retry_count),
-    k.next_retry_time = IF(${STOPPED}, NULL, j.next), k.error_code = IF(${STOPPED}, 'CANCELLED', j.code),
-    k.result_message = IF(${STOPPED}, LEFT(CONCAT('CANCELLED: not tried again after ', COALESCE(j.text, 'it waited')), ${MAX_RESULT}), j.text),
-    k.third_party_response = COALESCE(j.response, k.third_party_response), k.provider_message_id = j.provider_id,
-    k.attempts = COALESCE(j.attempts, k.attempts), k.finish_time = IF(j.status IN ('SUCCESS', 'FAILED') OR ${STOPPED}, j.now, NULL), k.claim_token = NULL, k.lease_until = NULL,
-    k.interruptions = IF(j.status = 'FAILED', k.interruptions, 0), k.crashes = IF(j.status = 'FAILED', k.crashes, 0)
-  WHERE (j.token IS NULL AND k.status IN ('PENDING', 'RETRY')) OR (k.status = 'SENDING' AND k.claim_token = j.token)`
