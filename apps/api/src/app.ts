@@ -42,6 +42,7 @@ import { createInboxFeed } from './inbox/feed.ts'
 import { createOpenStreams } from './inbox/open-streams.ts'
 import { createMessageOperations } from './message-operations.ts'
 import { admissionPlugin } from './plugins/admission.ts'
+import { answerLimitPlugin } from './plugins/answer-limit.ts'
 import { authPlugin } from './plugins/auth.ts'
 import { bullBoardPlugin } from './plugins/bull-board.ts'
 import { drainPlugin } from './plugins/drain.ts'
@@ -73,8 +74,8 @@ import { createTaskWithdrawal } from './withdraw-tasks.ts'
 const DATABASE_CONNECTIONS = 10
 /** Group commits run one at a time, on connections that no slow query can take. */
 const COMMIT_CONNECTIONS = 2
-/** Nothing takes longer to answer, whatever hangs; the pool gives up on a silent database before. */
-const HANDLER_LIMIT_MS = 30_000
+/** Of any answer; the pool gives up on a silent database before. */
+const ANSWER_LIMIT_MS = 30_000
 /** Of any body; routes that take more or less say so. */
 const BODY_LIMIT = 256 * 1024
 /**
@@ -177,18 +178,21 @@ export async function buildApp(
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     frameworkErrors: answerError,
     clientErrorHandler: answerClientError,
-    handlerTimeout: HANDLER_LIMIT_MS,
     // What still comes in on an open connection while the process stops is answered like everything before it.
     return503OnClosing: false,
     genReqId: requestIdOf,
     trustProxy: TRUSTED_PROXIES,
     bodyLimit: BODY_LIMIT,
   })
-  app.addHook('onSend', async (request, reply) => void reply.header('x-request-id', request.id))
+  app.addHook('onSend', (request, reply, _payload, done) => {
+    reply.header('x-request-id', request.id)
+    done()
+  })
   app.removeContentTypeParser('text/plain')
   await app.register(drainPlugin, { availability })
   await app.register(requestMetricsPlugin, { registry: metrics.registry })
   await app.register(errorsPlugin)
+  await app.register(answerLimitPlugin, { limitMs: ANSWER_LIMIT_MS })
   await app.register(validationPlugin)
   await app.register(securityHeadersPlugin)
   const clientRoles = createClientSource(pool, changes)
@@ -216,7 +220,7 @@ export async function buildApp(
       timeoutMs: env.sendTimeoutMs,
       stopping: stopping.signal,
     }),
-    testLimitMs: env.sendTimeoutMs + HANDLER_LIMIT_MS,
+    testLimitMs: env.sendTimeoutMs + ANSWER_LIMIT_MS,
   })
   await app.register(templateRoutes, { store: templateStore })
   await app.register(templatePreviewRoutes, { store: templateStore, registry })

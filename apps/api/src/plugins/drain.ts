@@ -23,8 +23,9 @@ export const drainPlugin = fp(
       socket.once('close', () => silent.delete(socket))
     })
     app.server.on('request', ({ socket }) => silent.delete(socket))
-    app.addHook('onSend', async (_request, reply) => {
+    app.addHook('onSend', (_request, reply, _payload, done) => {
       if (availability.leaving()) reply.header('connection', 'close')
+      done()
     })
     app.addHook('preClose', async () => {
       availability.leave()

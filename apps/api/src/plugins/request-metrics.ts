@@ -12,7 +12,8 @@ const STREAMS = '/api/inbox/stream'
 export const requestMetricsPlugin = fp(
   async (app: FastifyInstance, { registry }: Pick<Metrics, 'registry'>) => {
     const { requests } = registerMetrics(registry, HTTP_METRICS)
-    app.addHook('onResponse', async ({ method, routeOptions }, reply) => {
+    app.addHook('onResponse', ({ method, routeOptions }, reply, done) => {
+      done()
       const route = routeOptions.url ?? NO_ROUTE
       if (route === STREAMS && reply.statusCode === 200) return
       // A method that no route has may be any word.

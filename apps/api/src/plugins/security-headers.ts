@@ -12,7 +12,10 @@ const ANSWER_HEADERS = {
 /** Headers of every answer; pages replace them by `protectPages`. */
 export const securityHeadersPlugin = fp(
   async (app: FastifyInstance) => {
-    app.addHook('onRequest', async (_request, reply) => void reply.headers(ANSWER_HEADERS))
+    app.addHook('onRequest', (_request, reply, done) => {
+      reply.headers(ANSWER_HEADERS)
+      done()
+    })
   },
   { name: 'security-headers' },
 )

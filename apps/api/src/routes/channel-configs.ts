@@ -149,8 +149,7 @@ export const channelConfigRoutes: FastifyPluginAsyncTypebox<{
     },
   })
   app.post('/api/channel-configs/:id/test', {
-    handlerTimeout: testLimitMs,
-    config: { access: ['admin'] },
+    config: { access: ['admin'], answerLimitMs: testLimitMs },
     schema: {
       tags: ['channel-configs'],
       summary: 'Send a test message by a channel config',

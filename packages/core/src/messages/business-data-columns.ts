@@ -3,7 +3,7 @@ import { isNestedDeeperThan, needsLossless } from '../templates/lossless-json.ts
 /** MariaDB's JSON type refuses a 32nd level; MySQL's holds 100. */
 const COLUMN_NESTING = 31
 /** Only a text with so many brackets can be nested deeper. */
-const MANY_BRACKETS = /(?:[[{][^[{]*){32}/
+const MANY_BRACKETS = /^(?:[^[{]*[[{]){32}/
 
 /**
  * What the columns of a message's data hold. The JSON type of the database changes numbers beyond a double and does not take

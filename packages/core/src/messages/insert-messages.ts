@@ -81,6 +81,8 @@ function keyOf({ tenantId, messageId }: NewMessage): string {
 async function insertRows(connection: PoolConnection, messages: NewMessage[]): Promise<void> {
   const rows = messages.map((m) => {
     const { json, exactText } = businessDataColumns(m.businessDataText)
+    const sendAt = m.sendAt && toDatetimeMs(m.sendAt)
+    const acceptedAt = toDatetimeMs(m.acceptedAt)
     return [
       m.messageId,
       m.tenantId,
@@ -91,11 +93,11 @@ async function insertRows(connection: PoolConnection, messages: NewMessage[]): P
       m.attributesText,
       m.targetChannels?.join(',') ?? null,
       m.priority,
-      m.sendAt && toDatetimeMs(m.sendAt),
+      sendAt,
       m.expiresAt && toDatetimeMs(m.expiresAt),
-      toDatetimeMs(m.acceptedAt),
+      acceptedAt,
       m.jobId,
-      toDatetimeMs(m.sendAt ?? m.acceptedAt),
+      sendAt ?? acceptedAt,
       m.wantsCallback ? 'AWAITED' : null,
       m.traceparent ?? null,
       m.createTime,
