@@ -1,5 +1,4 @@
 import type { AppProcess, TestSystem } from '../testing/test-system.ts'
-import type { Bench } from './bench-system.ts'
 import { type CountingProxy, type Sent, startCountingProxy } from './counting/counting-proxy.ts'
 import { createMysqlCommandReader } from './counting/mysql-commands.ts'
 import { createRedisCommandReader } from './counting/redis-commands.ts'
@@ -14,7 +13,10 @@ export interface CountedSystem {
 }
 
 /** @param system one without processes; it is stopped with the counters */
-export async function countSystem({ services }: Pick<Bench, 'services'>, system: TestSystem): Promise<CountedSystem> {
+export async function countSystem(
+  { services }: { services: { databaseUrl: string; redisUrl: string } },
+  system: TestSystem,
+): Promise<CountedSystem> {
   const redis = await startCountingProxy(services.redisUrl, createRedisCommandReader)
   const mysql = await startCountingProxy(services.databaseUrl, createMysqlCommandReader)
   const variables = {
