@@ -1,6 +1,9 @@
+import { gzipSync } from 'node:zlib'
+import { create, toBinary } from '@bufbuild/protobuf'
 import { Code, ConnectError } from '@connectrpc/connect'
 import type { RowDataPacket } from 'mysql2/promise'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { MessageSchema } from '../src/rpc/generated/message_center_pb.js'
 import { callAsDubbo, frame, grpcClient, java, postGrpc, SERVICE } from './rpc-callers.ts'
 import { type RunningApi, startApiHere } from './running-api.ts'
 
@@ -152,6 +155,21 @@ describe('gRPC', () => {
     huge.writeUInt32BE(0xffff_ffff, 1)
     const { grpcStatus } = await postGrpc(api.rpcUrl, `/${SERVICE}/batchSendMessages`, huge, bearer())
     expect(grpcStatus).toBe(Code.ResourceExhausted)
+  })
+
+  test('a message that comes packed is read, and one that unpacks beyond its limit is not', async () => {
+    const packed = async (text: string) => {
+      const bytes = toBinary(
+        MessageSchema,
+        create(MessageSchema, { businessType: 'A', businessData: JSON.stringify({ text }) }),
+      )
+      const body = frame(gzipSync(bytes))
+      body[0] = 1
+      const headers = { ...bearer(), 'grpc-encoding': 'gzip' }
+      return (await postGrpc(api.rpcUrl, `/${SERVICE}/sendMessage`, body, headers)).grpcStatus
+    }
+    expect(await packed('x')).toBe(0)
+    expect(await packed('x'.repeat(300_000))).toBe(Code.ResourceExhausted)
   })
 
   test('grpc-timeout is honoured: the answer comes when it ends, whatever the database does', async () => {

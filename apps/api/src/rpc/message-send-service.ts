@@ -10,6 +10,8 @@ import {
   BatchSendResultSchema,
   type Message,
   type MessageList,
+  MessageListSchema,
+  MessageSchema,
   MessageSendService,
   SendResultSchema,
 } from './generated/message_center_pb.js'
@@ -44,14 +46,13 @@ export function createMessageCalls(acceptor: Acceptor): MessageCalls {
   }
 }
 
+export type UnaryCalls = ReturnType<typeof createUnaryCalls>
+
 /**
- * The calls by gRPC, gRPC-Web and Connect: with messages of the published .proto, or with Dubbo's wrapper around plain Java
- * objects.
+ * The calls by protobuf: with messages of the published .proto, or with Dubbo's wrapper around plain Java objects.
  * @param javaPackage where the callers have the classes of the results
  */
-export function messageSendRoutes(router: ConnectRouter, calls: MessageCalls, javaPackage: string): void {
-  const { sendMessage, batchSendMessages } = MessageSendService.method
-
+export function createUnaryCalls(calls: MessageCalls, javaPackage: string) {
   async function send(message: Message, request: FastifyRequest) {
     const wrapper = wrapperOf(message)
     if (!wrapper) return protoOfResult(await calls.send(messageOfProto(message), request))
@@ -68,12 +69,28 @@ export function messageSendRoutes(router: ConnectRouter, calls: MessageCalls, ja
     return wrapAnswer(create(BatchSendResultSchema), wrapper.serializeType, data, `${javaPackage}.BatchSendResult`)
   }
 
-  router.rpc(sendMessage, (message, context) => withinDeadline(context, (request) => send(message, request)), {
-    readMaxBytes: MESSAGE_LIMIT,
+  return {
+    sendMessage: { request: MessageSchema, answer: SendResultSchema, limit: MESSAGE_LIMIT, work: send },
+    batchSendMessages: {
+      request: MessageListSchema,
+      answer: BatchSendResultSchema,
+      limit: BATCH_LIMIT,
+      work: sendBatch,
+    },
+  }
+}
+
+/** The calls for Connect, which answers gRPC-Web and its own protocol. */
+export function messageSendRoutes(router: ConnectRouter, { sendMessage, batchSendMessages }: UnaryCalls): void {
+  const { method } = MessageSendService
+  router.rpc(method.sendMessage, (message, context) => withinDeadline(context, (of) => sendMessage.work(message, of)), {
+    readMaxBytes: sendMessage.limit,
   })
-  router.rpc(batchSendMessages, (list, context) => withinDeadline(context, (request) => sendBatch(list, request)), {
-    readMaxBytes: BATCH_LIMIT,
-  })
+  router.rpc(
+    method.batchSendMessages,
+    (list, context) => withinDeadline(context, (of) => batchSendMessages.work(list, of)),
+    { readMaxBytes: batchSendMessages.limit },
+  )
 }
 
 /** Answers when the caller's patience (`grpc-timeout`) ends, whatever goes on: a commit under way is not taken back. */

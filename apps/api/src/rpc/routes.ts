@@ -9,14 +9,17 @@ import { AppError } from '@message-center/core/contracts/errors.ts'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { Health } from './generated/grpc/health/v1/health_pb.js'
 import { MessageSendService } from './generated/message_center_pb.js'
+import { answerUnary, GRPC_UNARY } from './grpc-unary.ts'
 import { healthRoutes } from './health.ts'
 import { argumentOfJson, messageOfJson, messagesOfJson } from './json-calls.ts'
 import {
   BATCH_LIMIT,
+  createUnaryCalls,
   httpRequest,
   MESSAGE_LIMIT,
   type MessageCalls,
   messageSendRoutes,
+  type UnaryCalls,
 } from './message-send-service.ts'
 import { reflectionRoutes } from './reflection.ts'
 
@@ -39,33 +42,52 @@ export const rpcRoutes: FastifyPluginAsync<RpcRouteOptions> = async (app, option
   const { serviceInterface, calls, ready, stopping } = options
   const names = new Set([serviceInterface, MessageSendService.typeName])
   const router = createConnectRouter({ acceptCompression: [compressionGzip] })
-  messageSendRoutes(router, calls, serviceInterface.replace(/[.]?[^.]*$/, ''))
+  const unary = createUnaryCalls(calls, serviceInterface.replace(/[.]?[^.]*$/, ''))
+  messageSendRoutes(router, unary)
   healthRoutes(router, names, ready, stopping)
   reflectionRoutes(router, [MessageSendService, Health])
-  for (const handler of router.handlers) {
-    if (handler.service.typeName === MessageSendService.typeName) addCall(app, handler, names, options)
-    else {
-      const paths = [handler.requestPath, ...(handler.requestPath === REFLECTION ? [REFLECTION_ALPHA] : [])]
-      for (const path of paths) app.post(path, { config: { access: 'public' }, handler: viaConnect(handler) })
-    }
+  const [sending, others] = partition(router.handlers)
+  for (const handler of others) {
+    const paths = [handler.requestPath, ...(handler.requestPath === REFLECTION ? [REFLECTION_ALPHA] : [])]
+    for (const path of paths) app.post(path, { config: { access: 'public' }, handler: viaConnect(handler) })
   }
+  await app.register(async (scope) => {
+    scope.addContentTypeParser(GRPC_UNARY, { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+    for (const handler of sending) addCall(scope, handler, unary, names, options)
+  })
 }
 
-function addCall(app: FastifyInstance, handler: UniversalHandler, names: Set<string>, options: RpcRouteOptions): void {
+function partition(handlers: readonly UniversalHandler[]) {
+  const isSending = ({ service }: UniversalHandler) => service.typeName === MessageSendService.typeName
+  return [handlers.filter(isSending), handlers.filter((handler) => !isSending(handler))] as const
+}
+
+function addCall(
+  app: FastifyInstance,
+  handler: UniversalHandler,
+  unary: UnaryCalls,
+  names: Set<string>,
+  options: RpcRouteOptions,
+): void {
   const isBatch = handler.method.name === 'batchSendMessages'
   const connect = viaConnect(handler)
   const json = viaJson(options.calls, isBatch)
+  const grpc = (request: FastifyRequest, reply: FastifyReply) =>
+    isBatch ? answerUnary(unary.batchSendMessages, request, reply) : answerUnary(unary.sendMessage, request, reply)
   for (const name of names) {
     app.post(`/${name}/${handler.method.name}`, {
       bodyLimit: isBatch ? BATCH_LIMIT : MESSAGE_LIMIT,
       config: { access: ['sender'], sends: true },
       onRequest: async (request) => refuseOtherService(request, options),
-      handler: (request, reply) => (request.body === undefined ? connect(request, reply) : json(request)),
+      handler(request, reply) {
+        if (request.body === undefined) return connect(request, reply)
+        return Buffer.isBuffer(request.body) ? grpc(request, reply) : json(request)
+      },
     })
   }
 }
 
-/** gRPC, gRPC-Web and Connect's binary form: Connect reads the body, and writes the answer with its trailers. */
+/** gRPC-Web, Connect's binary form, and gRPC's streams: Connect reads the body, and writes the answer with its trailers. */
 function viaConnect(handler: UniversalHandler) {
   return async (request: FastifyRequest, reply: FastifyReply) => {
     reply.hijack()

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Server } from 'node:http'
+import { Code, ConnectError } from '@connectrpc/connect'
 import type { ClientRoles } from '@message-center/core/clients/client-source.ts'
 import type { ClientStore } from '@message-center/core/clients/client-store.ts'
 import type { SettingsSource } from '@message-center/core/configs/settings-source.ts'
@@ -19,7 +20,7 @@ import { readMessageBody } from '../routes/message-body.ts'
 import { traceRequestsPlugin } from '../tracing/trace-requests.ts'
 import { bodyReceived } from './body-received.ts'
 import { claimsOfRpcToken, tokenOfCall } from './call-token.ts'
-import { grpcCode, grpcMessage } from './grpc-status.ts'
+import { grpcCode, grpcMessage, toConnectError } from './grpc-status.ts'
 import { createListener, type Listener } from './listener.ts'
 import { createMessageCalls, MESSAGE_LIMIT } from './message-send-service.ts'
 import { rpcRoutes } from './routes.ts'
@@ -101,6 +102,13 @@ export async function buildRpcServer(dependencies: RpcDependencies) {
   return app
 }
 
+function grpcErrorOf(error: FastifyError | AppError, bodyLimit: number | undefined): ConnectError {
+  const told = toConnectError(error)
+  if (told instanceof ConnectError) return told
+  const known = toAppError(error, bodyLimit)
+  return new ConnectError(known.message, grpcCode(known))
+}
+
 function readTls({ rpcTlsCert, rpcTlsKey }: Env): { cert: Buffer; key: Buffer } | undefined {
   return rpcTlsCert && rpcTlsKey ? { cert: readFileSync(rpcTlsCert), key: readFileSync(rpcTlsKey) } : undefined
 }
@@ -109,10 +117,10 @@ function readTls({ rpcTlsCert, rpcTlsKey }: Env): { cert: Buffer; key: Buffer } 
 async function answerRpcError(error: FastifyError | AppError, request: FastifyRequest, reply: FastifyReply) {
   const contentType = request.headers['content-type'] ?? ''
   if (!GRPC.test(contentType)) return answerError(error, request, reply)
-  const told = toAppError(error, request.routeOptions?.bodyLimit)
-  if (told.code === 'INTERNAL' || told.code === 'UNAVAILABLE') request.log.error({ err: error }, 'rpc failed')
+  const { code, rawMessage } = grpcErrorOf(error, request.routeOptions?.bodyLimit)
+  if (code === Code.Internal || code === Code.Unavailable) request.log.error({ err: error }, 'rpc failed')
   await bodyReceived(request.raw, request.routeOptions?.bodyLimit ?? MESSAGE_LIMIT)
-  const status = { 'grpc-status': String(grpcCode(told)), 'grpc-message': grpcMessage(told.message) }
+  const status = { 'grpc-status': String(code), 'grpc-message': grpcMessage(rawMessage) }
   const hasTrailers = request.raw.httpVersionMajor === 2 && !contentType.startsWith('application/grpc-web')
   if (!hasTrailers)
     return reply
