@@ -83,3 +83,16 @@ test('a second run of the same message leaves the slot to the task of the first'
   expect(releaseSlot).not.toHaveBeenCalled()
   expect(await queues.channel('LOCAL').getJobCountByTypes('prioritized', 'waiting', 'delayed')).toBe(1)
 })
+
+test('what nothing holds back can be taken at once, however long it takes to make its job', async () => {
+  const { ref, context } = await runUnderWay()
+  let readings = 0
+  const clock = vi
+    .spyOn(Date, 'now')
+    .mockImplementation(() => performance.timeOrigin + performance.now() + 50 * readings++)
+  await dispatch(context)
+  clock.mockRestore()
+  const jobs = await queues.channel('LOCAL').getJobs(['prioritized', 'waiting', 'delayed'])
+  const job = jobs.find(({ name }) => name === ref.messageId)
+  expect([await job?.getState(), job?.opts.delay]).toEqual(['prioritized', 0])
+})

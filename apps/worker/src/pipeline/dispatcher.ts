@@ -67,7 +67,6 @@ export function createDispatcher(deps: DispatcherDependencies) {
       return
     }
     if (result.callback) onCallbackDue(result.callback)
-    const now = Date.now()
     const jobs = result.tasks.map(({ generation, ...task }): TaskJob => {
       const channel = context.allChannels.find((candidate) => candidate.channelType === task.channelType)
       return {
@@ -89,7 +88,8 @@ export function createDispatcher(deps: DispatcherDependencies) {
           generation,
           retries: channel?.config?.retry.max ?? defaults.retryMax,
           initialDelayMs: channel?.config?.retry.initialDelayMs ?? defaults.retryInitialDelayMs,
-          delayMs: firstRunAt(channel?.notBefore ?? null, message.expiresAt) - now,
+          // By the clock only where something holds it: a millisecond's delay waits until a consumer of the channel is there.
+          delayMs: channel?.notBefore ? firstRunAt(channel.notBefore, message.expiresAt) - Date.now() : 0,
         }),
       }
     })
@@ -105,7 +105,6 @@ function sendableSince({ acceptedAt, attributes, rerunChannels }: PipelineContex
 }
 
 /** Epoch ms. What expires before its time comes is looked at then, to say so. */
-function firstRunAt(notBefore: Date | null, expiresAt: Date | null): number {
-  const time = notBefore?.getTime() ?? Date.now()
-  return Math.min(time, expiresAt?.getTime() ?? time)
+function firstRunAt(notBefore: Date, expiresAt: Date | null): number {
+  return Math.min(notBefore.getTime(), expiresAt?.getTime() ?? Number.POSITIVE_INFINITY)
 }
