@@ -141,10 +141,10 @@ test('a row that the database refuses fails alone; the others of its commit are 
   expect(await acceptor.accept(body('poison-1'), caller)).toMatchObject({ outcome: 'new' })
 })
 
-test('jobs carry what was new: one tenant and priority each, at most 100 messages; what is to be sent later has none yet', async () => {
+test('jobs carry what was new: one tenant and priority each, at most 16 messages; what is to be sent later has none yet', async () => {
   const sendAt = new Date(Date.now() + 60_000).toISOString()
   const bodies = [
-    ...Array.from({ length: 150 }, (_, index) => body(`job-${index}`)),
+    ...Array.from({ length: 20 }, (_, index) => body(`job-${index}`)),
     body('job-urgent', { attributes: { priority: 0 } }),
     body('job-other-tenant', { tenantId: '2' }),
     body('job-later', { attributes: { sendAt } }),
@@ -158,8 +158,8 @@ test('jobs carry what was new: one tenant and priority each, at most 100 message
     size: data.messages.length,
   }))
   expect(carried.sort((a, b) => b.size - a.size || (a.tenantId < b.tenantId ? -1 : 1))).toEqual([
-    { tenantId: '1', size: 100 },
-    { tenantId: '1', size: 50 },
+    { tenantId: '1', size: 16 },
+    { tenantId: '1', size: 4 },
     { tenantId: '1', size: 1 },
     { tenantId: '2', size: 1 },
   ])

@@ -5,7 +5,7 @@ import { type MessageRef, toDatetime } from './message-ref.ts'
 import type { ValidMessage } from './message-validation.ts'
 
 /** Most messages that one pipeline job carries: bounds what a crash repeats and how long one job holds its worker. */
-export const MAX_MESSAGES_PER_JOB = 100
+export const MAX_MESSAGES_PER_JOB = 16
 
 /**
  * Decides which pipeline job carries which message: one tenant and one priority a job. What has a later `sendAt` gets

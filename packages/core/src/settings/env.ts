@@ -49,7 +49,7 @@ export function readEnv(variables: Variables = process.env) {
     retryInitialDelayMs: integer('RETRY_INITIAL_DELAY_MS', 60_000, 1, 86_400_000),
     sendTimeoutMs: integer('SEND_TIMEOUT_MS', 10_000, 1, 600_000),
     workerQueues: list('WORKER_QUEUES'),
-    pipelineConcurrency: integer('PIPELINE_CONCURRENCY', 8, 1, 1000),
+    pipelineConcurrency: integer('PIPELINE_CONCURRENCY', 64, 1, 1000),
     channelConcurrency: integer('CHANNEL_CONCURRENCY', 100, 1, 10_000),
     workerMetricsPort: integer('WORKER_METRICS_PORT', 9464, 0, 65_535),
     channelAdapters: list('CHANNEL_ADAPTERS'),

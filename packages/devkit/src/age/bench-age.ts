@@ -2,13 +2,23 @@ import { join } from 'node:path'
 import { migrateDatabase } from '@message-center/core/database/migrate.ts'
 import { connectDatabase } from '@message-center/core/database/pool.ts'
 import type { Connection, RowDataPacket } from 'mysql2/promise'
-import { setUpBenchTenant } from '../bench/bench-system.ts'
-import { measureAccept } from '../bench/measure-accept.ts'
-import { measureOurs } from '../bench/measure-end-to-end.ts'
-import { measureIdleLatency } from '../bench/measure-idle-latency.ts'
+import {
+  type Bench,
+  BUILT_IN_CHANNELS,
+  type Measured,
+  setSettings,
+  setUpTenant,
+  startBenchSystem,
+  THREE_CHANNELS,
+} from '../bench/bench-system.ts'
+import { acceptAlone, NO_LIMITS } from '../bench/measure-accept.ts'
+import { runMessages } from '../bench/measure-end-to-end.ts'
+import { measureOneByOne } from '../bench/measure-latency.ts'
+import { amount } from '../bench/report.ts'
 import { startMysql } from '../services/mysql.ts'
 import { startRedis } from '../services/redis.ts'
-import { startTestSystem, type TestSystem } from '../testing/test-system.ts'
+import { createTestDataDir } from '../testing/test-data-dir.ts'
+import type { TestSystem } from '../testing/test-system.ts'
 import { fillAgedData } from './aged-data.ts'
 import { measureReads, type Times } from './measure-lists.ts'
 import { measureUpkeep } from './measure-upkeep.ts'
@@ -18,37 +28,40 @@ const SERVER_OPTIONS = ['--innodb-buffer-pool-size=2G', '--innodb-log-file-size=
 const FEW_MESSAGES = 200
 const WARM_UP = 20_000
 
-export interface AgeComparison {
-  messages: number
-  fillSeconds: number
-  /** Milliseconds, or messages a second where it says so; by what was measured. */
-  full: Times
-  empty: Times
-}
-
 /**
  * How the system fares with millions of messages, beside the same server with a few.
- * @param folder where the servers keep their data; a database that was filled there before is filled up
+ * @param folder where the servers keep their data; a database that was filled there before is filled up. Default: nothing is kept
  */
-export async function benchAge(
-  { messages, folder }: { messages: number; folder: string },
+export async function measureAge(
+  { sandbox, quick }: Bench,
+  { messages = quick ? 200_000 : 10_000_000, folder }: { messages: number | undefined; folder: string | undefined },
   say: (line: string) => void,
-): Promise<AgeComparison> {
-  const mysql = await startMysql({ dir: join(folder, 'mysql'), serverOptions: SERVER_OPTIONS })
-  const redis = await startRedis({ dir: join(folder, 'redis') })
+): Promise<Measured> {
+  const temporary = folder === undefined ? createTestDataDir() : undefined
+  const dir = folder ?? temporary?.path ?? ''
+  const mysql = await startMysql({ dir: join(dir, 'mysql'), serverOptions: SERVER_OPTIONS })
+  const redis = await startRedis({ dir: join(dir, 'redis') })
   try {
     const startedAt = performance.now()
     await prepareAged(mysql.url, messages, say)
     const fillSeconds = (performance.now() - startedAt) / 1000
-    const urls = { databaseUrl: mysql.url, redisUrl: redis.url, apis: 1, workers: 1 }
+    const bench = { services: { databaseUrl: mysql.url, redisUrl: redis.url }, sandbox }
     say('measuring with a few messages')
-    const empty = await measured(await startTestSystem(urls))
+    const few = await measured(await startBenchSystem(bench))
     say(`measuring with ${messages} messages`)
-    const full = await measured(await startTestSystem({ ...urls, variables: { DATABASE_URL: mysql.url } }))
-    return { messages, fillSeconds, full, empty }
+    const many = await measured(await startBenchSystem(bench, { variables: { DATABASE_URL: mysql.url } }))
+    const rows = Object.entries(many).map(([what, value]): [string, string] => {
+      const other = few[what] ?? Number.NaN
+      return [what, `${amount(value)}, with few ${amount(other)}; ratio ${amount(value / other)}`]
+    })
+    return {
+      rows: [[`${messages} messages`, `filled in ${amount(fillSeconds)} s`], ...rows],
+      results: { messages, fillSeconds, many, few },
+    }
   } finally {
     await redis.stop()
     await mysql.stop()
+    temporary?.remove()
   }
 }
 
@@ -79,21 +92,22 @@ async function durable(connection: Connection, isDurable: boolean): Promise<void
 
 async function measured(system: TestSystem): Promise<Times> {
   try {
-    await setUpBenchTenant(system)
+    const call = await setUpTenant(system, [...THREE_CHANNELS, ...BUILT_IN_CHANNELS.slice(-1)])
+    await setSettings(system, NO_LIMITS)
     // The pages that every new message needs are not the server's first concern after a start.
-    await measureOurs(system, WARM_UP, system.variables.REDIS_URL ?? '')
-    const idle = await measureIdleLatency(system, FEW_MESSAGES)
-    const ours = await measureOurs(system, 5_000, system.variables.REDIS_URL ?? '')
+    await runMessages(system, call, WARM_UP, {})
+    const idle = await measureOneByOne(system.sandbox, call, 'DINGTALK', FEW_MESSAGES)
+    const { perSecond } = await runMessages(system, call, 5_000, {})
     for (const worker of system.workers) await worker.stop()
-    const accept = await measureAccept(system.apis[0]?.url ?? '', system.token(), { seconds: 10 })
+    const accepted = await acceptAlone(system, { connections: 64, seconds: 10 })
     await system.pool.query('UPDATE msg_message SET due_time = NULL WHERE due_time IS NOT NULL')
-    const call = system.caller({ roles: ['admin', 'viewer', 'operator'] })
+    const reader = system.caller({ roles: ['admin', 'viewer', 'operator'] })
     return {
       'idle: POST to provider, p50': idle.p50Ms,
-      'end to end, three channels, messages/s': ours.perSecond,
-      'accept, messages/s': accept.perSecond,
-      'accept, p99': accept.p99Ms,
-      ...(await measureReads(call, await someOldId(system))),
+      'end to end, three channels, messages/s': perSecond,
+      'accept, messages/s': accepted.perSecond,
+      'accept, p99': accepted.p99Ms,
+      ...(await measureReads(reader, await someOldId(system))),
       ...(await measureUpkeep(system)),
     }
   } finally {

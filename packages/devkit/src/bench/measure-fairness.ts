@@ -4,11 +4,12 @@ import type { ApiCaller } from '../testing/api-caller.ts'
 import { createConfig, createTemplate } from '../testing/demo-tenant.ts'
 import type { TestSystem } from '../testing/test-system.ts'
 import { until } from '../testing/until.ts'
-import { BUSINESS_TYPE } from './bench-system.ts'
-import { type Latency, latencyOf } from './measure-idle-latency.ts'
+import { type Bench, BUSINESS_TYPE, type Measured, type Row, startBenchSystem } from './bench-system.ts'
+import { amount } from './report.ts'
+import { type Latency, latencyOf } from './statistics.ts'
 
 /** How one tenant's single messages fare while another tenant's flood is posted and sent. */
-export interface Fairness {
+interface Fairness {
   flood: number
   quiet: Latency
   beside: Latency
@@ -28,8 +29,30 @@ const FLOOD_LIMIT_MS = 3_600_000
 /** A pause between single messages, so that they are singles. */
 const PAUSE_MS = 50
 
+/** How single messages fare beside another tenant's flood. */
+export async function measureFairness(bench: Bench): Promise<Measured> {
+  const system = await startBenchSystem(bench)
+  try {
+    const fairness = await (bench.quick ? singlesBeside(system, 5_000, 100) : singlesBeside(system, 50_000, 300))
+    return { rows: rowsOf(fairness), results: fairness }
+  } finally {
+    await system.stop()
+  }
+}
+
+function rowsOf({ flood, quiet, beside, p50Ratio, p99Ratio, overtaken, floodPerSecond }: Fairness): Row[] {
+  const latency = ({ p50Ms, p99Ms }: Latency) => `p50 ${amount(p50Ms)} ms, p99 ${amount(p99Ms)} ms`
+  return [
+    ["one tenant's flood", `${flood} messages, ${amount(floodPerSecond)}/s until all were final`],
+    ["  another's single: POST to provider", latency(beside)],
+    ['  on a quiet system', latency(quiet)],
+    ['  ratios', `p50 ${amount(p50Ratio)}, p99 ${amount(p99Ratio)}; ${beside.samples} samples`],
+    ['  of the flood sent meanwhile', `median ${overtaken.median}, most ${overtaken.most}`],
+  ]
+}
+
 /** @param flood messages of the flooding tenant, for one channel that a provider serves and the inbox */
-export async function measureFairness(system: TestSystem, flood: number, samples: number): Promise<Fairness> {
+async function singlesBeside(system: TestSystem, flood: number, samples: number): Promise<Fairness> {
   const flooding = await setUp(system, '801', FLOOD_ROBOT)
   const single = await setUp(system, '802', 'bench-single')
   await measureSingles(system, single, (done) => done === WARM_UP_SAMPLES)

@@ -7,11 +7,15 @@ import { allFinal } from '../testing/deliveries.ts'
 import { createConfig, createTemplate } from '../testing/demo-tenant.ts'
 import type { TestSystem } from '../testing/test-system.ts'
 import { until } from '../testing/until.ts'
-import { BUSINESS_TYPE, redisCommands } from './bench-system.ts'
-import { type Latency, latencyOf } from './measure-idle-latency.ts'
+import { type Bench, BUSINESS_TYPE, type Measured, type Row, startBenchSystem } from './bench-system.ts'
+import { type CountedSystem, countSystem } from './counted-system.ts'
+import { sentBetween, totalOf } from './counting/counting-proxy.ts'
+import { measureOneByOne } from './measure-latency.ts'
+import { amount } from './report.ts'
+import type { Latency } from './statistics.ts'
 
 /** How others fare beside a config whose provider is sick, and what the waiting costs. */
-export interface Isolation {
+interface Isolation {
   sickness: string
   /** Messages of the sick config that wait meanwhile. */
   waiting: number
@@ -38,12 +42,46 @@ const SICKNESSES: { sickness: string; fault: FaultRule['fault']; wholeProvider?:
   { sickness: 'the whole provider hangs', fault: { kind: 'hang' }, wholeProvider: true },
 ]
 
+/** How others fare beside a config, or a provider, that is sick. */
+export async function measureIsolation(bench: Bench): Promise<Measured> {
+  const counted = await countSystem(bench, await startBenchSystem(bench, { apis: 0, workers: 0 }))
+  try {
+    await counted.startApi()
+    await counted.startWorker()
+    const size = bench.quick ? { waiting: 1_000, samples: 50 } : { waiting: 10_000, samples: 200 }
+    const results: Isolation[] = []
+    for await (const result of isolations(counted, size)) results.push(result)
+    return { rows: results.flatMap(rowsOf), results }
+  } finally {
+    await counted.stop()
+  }
+}
+
+function rowsOf({
+  sickness,
+  waiting,
+  victims,
+  redisCommandsPerSecond,
+  workerCpuShare,
+  recoverySeconds,
+}: Isolation): Row[] {
+  const share = `${amount(workerCpuShare * 100)} % of a core`
+  const rows: Row[] = [[sickness, `${waiting} messages wait`]]
+  for (const [name, { quiet, beside, p99Ratio }] of Object.entries(victims)) {
+    const figures = `p99 ${amount(beside.p99Ms)} ms, quiet ${amount(quiet.p99Ms)} ms; ratio ${amount(p99Ratio)}`
+    rows.push([`  ${name}: POST to provider`, figures])
+  }
+  rows.push(['  the waiting itself', `${amount(redisCommandsPerSecond)} Redis commands/s, ${share}`])
+  if (recoverySeconds !== undefined) rows.push(['  all sent after its recovery', `${amount(recoverySeconds)} s`])
+  return rows
+}
+
 /** Each sickness with `waiting` messages before it, and `samples` single messages of each victim beside it. */
-export async function* measureIsolation(
-  system: TestSystem,
-  redisUrl: string,
+async function* isolations(
+  counted: CountedSystem,
   { waiting, samples }: { waiting: number; samples: number },
 ): AsyncGenerator<Isolation> {
+  const { system } = counted
   // The first messages of a process find nothing compiled, cached or connected.
   await measureAll(system, (await setUp(system, 890)).victims, WARM_UP_SAMPLES)
   for (const [index, { sickness, fault, wholeProvider }] of SICKNESSES.entries()) {
@@ -55,7 +93,7 @@ export async function* measureIsolation(
     const id = await system.sandbox.client.addFault({ match, fault })
     await postSick(system, tenantId, waiting)
     const beside = await measureAll(system, spared, samples)
-    const idle = await watchIdle(system, redisUrl)
+    const idle = await watchIdle(counted)
     await system.sandbox.client.removeFault(id)
     const recovery = fault.kind === 'hang' ? { recoverySeconds: await recoveryOf(system, tenantId) } : {}
     const ratios = spared.map(({ name }, at) => compare(name, quiet[at], beside[at]))
@@ -97,22 +135,9 @@ async function setUp(system: TestSystem, firstTenant: number) {
 
 async function measureAll(system: TestSystem, victims: readonly Victim[], samples: number): Promise<Latency[]> {
   const measured: Latency[] = []
-  for (const victim of victims) {
-    const latencies: number[] = []
-    for (let sample = 0; sample < samples; sample++) latencies.push(await measureOne(system, victim))
-    measured.push(latencyOf(latencies))
-  }
+  for (const { call, channelType } of victims)
+    measured.push(await measureOneByOne(system.sandbox, call, channelType, samples))
   return measured
-}
-
-async function measureOne(system: TestSystem, { call, channelType }: Victim): Promise<number> {
-  const orderNo = randomUUID()
-  const postedAt = performance.timeOrigin + performance.now()
-  const targetChannels = [channelType]
-  await call('POST', '/api/messages', { businessType: BUSINESS_TYPE, businessData: { orderNo }, targetChannels })
-  await system.sandbox.client.wait({ contains: orderNo, count: 1, timeoutMs: 60_000 })
-  const [arrived] = await system.sandbox.client.messages({ contains: orderNo })
-  return (arrived?.at ?? Number.NaN) - postedAt
 }
 
 /** Resolves when every job has been taken up once: what is measured is the waiting, not the tenant's own line before it. */
@@ -145,15 +170,15 @@ async function postSick(system: TestSystem, tenantId: string, count: number): Pr
   redis.disconnect()
 }
 
-async function watchIdle(system: TestSystem, redisUrl: string) {
+async function watchIdle({ system, sent }: CountedSystem) {
   const cpuSeconds = () => Promise.all(system.workers.map(({ url }) => cpuSecondsOf(url)))
-  const [commands, cpu] = [await redisCommands(redisUrl), await cpuSeconds()]
+  const [before, cpu] = [sent(), await cpuSeconds()]
   const start = performance.now()
   await new Promise((resolve) => setTimeout(resolve, IDLE_WATCH_MS))
   const seconds = (performance.now() - start) / 1000
   const used = (await cpuSeconds()).map((after, index) => after - (cpu[index] ?? 0))
   return {
-    redisCommandsPerSecond: ((await redisCommands(redisUrl)) - commands) / seconds,
+    redisCommandsPerSecond: totalOf(sentBetween(before.redis, sent().redis, seconds)),
     workerCpuShare: Math.max(...used) / seconds,
   }
 }

@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import { Queue } from 'bullmq'
 import { Redis } from 'ioredis'
 import type { RowDataPacket } from 'mysql2/promise'
 import { createConfig, createTemplate } from '../testing/demo-tenant.ts'
 import type { TestSystem } from '../testing/test-system.ts'
 import { until } from '../testing/until.ts'
-import { BUSINESS_TYPE } from './bench-system.ts'
-import { type Latency, latencyOf } from './measure-idle-latency.ts'
+import { type Bench, BUSINESS_TYPE, type Measured, type Row, setSettings, startBenchSystem } from './bench-system.ts'
+import { amount } from './report.ts'
+import { type Latency, latencyOf } from './statistics.ts'
 
 /** What an overload does to the system, and how it comes out of it. */
-export interface Overload {
+interface Overload {
   seconds: number
   offeredPerSecond: number
   /** Sent while the flood lasted; what is offered over this is the overload. */
@@ -36,10 +36,40 @@ const LIMITS = { maxWaitingMessages: 1_500, maxWaitingMessagesInAll: 3_000 }
 const SAMPLES = 40
 const CHANNELS = ['DINGTALK', 'LOCAL']
 
+/** What is refused under overload, what memory grows to, and how long it takes to recover. */
+export async function measureOverload(bench: Bench): Promise<Measured> {
+  const system = await startBenchSystem(bench)
+  try {
+    const overload = await floodFor(system, bench.services.redisUrl, bench.quick ? 20 : 180)
+    return { rows: rowsOf(overload), results: overload }
+  } finally {
+    await system.stop()
+  }
+}
+
+function rowsOf(overload: Overload): Row[] {
+  const { offeredPerSecond, sentPerSecond, refusals, peakRssMiB } = overload
+  const memory = [
+    `API ${amount(peakRssMiB.api)}`,
+    `worker ${amount(peakRssMiB.worker)}`,
+    `Redis ${amount(overload.peakRedisMiB)}`,
+  ]
+  return [
+    ['offered', `${amount(offeredPerSecond)}/s, ${amount(offeredPerSecond / sentPerSecond)} times what was sent`],
+    ['  answers', JSON.stringify(overload.answers)],
+    ['  refused after', `p50 ${amount(refusals.p50Ms)} ms, p99 ${amount(refusals.p99Ms)} ms`],
+    ['  accepted, lost', `${overload.accepted}, ${overload.lost}`],
+    ['  most that waited', `${overload.peakWaiting}`],
+    ['  peak memory, MiB', memory.join(', ')],
+    ['  accepts again after its end', `${amount(overload.admittedAgainSeconds)} s`],
+    ['  latency as before', `${amount(overload.recoverySeconds)} s`],
+  ]
+}
+
 /** Posts batches as fast as they are answered, whatever the answers, for some seconds. */
-export async function measureOverload(system: TestSystem, redisUrl: string, seconds: number): Promise<Overload> {
+async function floodFor(system: TestSystem, redisUrl: string, seconds: number): Promise<Overload> {
   for (const tenantId of [...TENANTS, '815']) await setUpTenant(system, tenantId)
-  await setLimits(system)
+  await setSettings(system, LIMITS)
   await single(system)
   const quiet: number[] = []
   for (let sample = 0; sample < SAMPLES; sample++) quiet.push(await single(system))
@@ -80,14 +110,6 @@ async function setUpTenant(system: TestSystem, tenantId: string): Promise<void> 
   for (const channelType of CHANNELS) {
     await createConfig(call, channelType, { rateLimitCount: 1_000_000 })
     await createTemplate(call, BUSINESS_TYPE, channelType)
-  }
-}
-
-async function setLimits(system: TestSystem): Promise<void> {
-  const platform = system.caller({ roles: ['platform', 'admin'] })
-  for (const [key, value] of Object.entries(LIMITS)) {
-    const { status } = await platform('PUT', `/api/system-configs/${key}?tenantId=0`, { value })
-    if (status !== 200) throw new Error(`${key} was answered ${status}`)
   }
 }
 
@@ -170,37 +192,6 @@ function watchPeaks(system: TestSystem, redisUrl: string) {
       return peaks
     },
   }
-}
-
-/** Bytes that Redis holds for a message that waits, first for the pipeline (in jobs of 100), then on its channels' queues. */
-export async function measureRedisBytes(system: TestSystem, redisUrl: string, messages: number) {
-  const redis = new Redis(redisUrl)
-  const queues = ['pipeline', ...CHANNELS.map((type) => `channel.${type}`)].map(
-    (name) => new Queue(name, { connection: redis, prefix: system.variables.QUEUE_PREFIX ?? '' }),
-  )
-  const [pipeline] = queues
-  const used = async () => usedMemory(await redis.info('memory'))
-  await setUpTenant(system, '816')
-  for (const queue of queues) await queue.pause()
-  const before = await used()
-  for (let sent = 0; sent < messages; sent += BATCH) await post(system, '816', Array.from({ length: BATCH }, message))
-  const inPipeline = (await used()) - before
-  await pipeline?.resume()
-  const waiting = async () => {
-    const [rows] = await system.pool.query<RowDataPacket[]>(
-      "SELECT 1 FROM msg_message WHERE tenant_id = 816 AND status = 'PENDING' LIMIT 1",
-    )
-    return rows.length > 0
-  }
-  await until('all to be on their channels', async () => !(await waiting()), 120_000)
-  await new Promise((resolve) => setTimeout(resolve, 1_000))
-  const onChannels = (await used()) - before
-  for (const queue of queues) {
-    await queue.resume()
-    await queue.close()
-  }
-  redis.disconnect()
-  return { inPipeline: inPipeline / messages, perTask: onChannels / messages / CHANNELS.length }
 }
 
 function usedMemory(info: string): number {

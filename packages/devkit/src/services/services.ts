@@ -11,6 +11,7 @@ import { type Progress, SERVICE_NAMES, type ServiceKind } from './service-kind.t
 /** A process behind a service, to be watched. */
 export interface ServiceProcess {
   readonly name: string
+  readonly pid: number
   readonly log: string | undefined
   readonly exited: Promise<ExitStatus>
 }

@@ -37,11 +37,13 @@ export interface TestSystemOptions {
   apis?: number
   workers?: number
   variables?: Record<string, string>
+  /** A sandbox that runs already, and is stopped with the system; without it one is started in this process. */
+  sandbox?: RunningSandbox
 }
 
 /** Starts the processes and waits until they are ready. */
 export async function startTestSystem(options: TestSystemOptions): Promise<TestSystem> {
-  const sandbox = await startSandbox()
+  const sandbox = options.sandbox ?? (await startSandbox())
   const environment = await createTestEnvironment(options, {
     DINGTALK_BASE_URL: `${sandbox.url}/dingtalk`,
     DINGTALK_API_BASE_URL: `${sandbox.url}/dingtalk`,

@@ -12,8 +12,13 @@ const concurrency = Number(process.env.CONCURRENCY ?? 64)
 const connect = () => new Redis(REDIS_URL, { maxRetriesPerRequest: null })
 const agent = new Agent({ connections: null })
 const shared = { connection: connect(), prefix: '{bench}' }
-const target = `${SANDBOX_URL}/dingtalk/robot/send?access_token=bare`
-const channels = ['a', 'b', 'c'].map((name) => new Queue(`bare-${name}`, shared))
+/** Where ours go: two of the channels call DingTalk's robot, one WeCom's. */
+const targets = new Map([
+  ['bare-a', `${SANDBOX_URL}/dingtalk/robot/send?access_token=bare-a`],
+  ['bare-b', `${SANDBOX_URL}/wecom/cgi-bin/webhook/send?key=bare-b`],
+  ['bare-c', `${SANDBOX_URL}/dingtalk/robot/send?access_token=bare-c`],
+])
+const channels = [...targets.keys()].map((name) => new Queue(name, shared))
 const removal = { removeOnComplete: true, attempts: 4, backoff: { type: 'exponential', delay: 60_000 } }
 let delivered = 0
 
@@ -24,7 +29,7 @@ new Worker(
   },
   { ...shared, concurrency },
 )
-for (const { name } of channels) {
+for (const [name, target] of targets) {
   new Worker(
     name,
     async ({ data }) => {
