@@ -62,6 +62,16 @@ test('a tenant with too much waiting is refused with 429 and Retry-After, whatev
   expect(await metric('tenant_messages')).toBeGreaterThanOrEqual(4)
 })
 
+test('a burst of batches that come at once is let in up to the limit, and one batch more at most', async () => {
+  const tenant = newTenant()
+  await tenant.limit('maxWaitingMessages', 100)
+  const batch = () => Array.from({ length: 50 }, () => message())
+  await Promise.all(Array.from({ length: 30 }, () => tenant.call('POST', '/api/messages/batch', batch())))
+  expect(await stored(tenant)).toBeGreaterThanOrEqual(100)
+  expect(await stored(tenant)).toBeLessThanOrEqual(150)
+  expect(await post(tenant)).toMatchObject(tooMany)
+})
+
 test('the RPC port refuses as REST does', async () => {
   const busy = newTenant()
   await busy.limit('maxWaitingMessages', 1)

@@ -27,6 +27,8 @@ export interface Consumer {
  * only when its process has died or stood still so long, and then the claim in MySQL decides whether it is sent.
  */
 const LOCK_MS = 20_000
+/** How long a lock that has run out may go unseen: one command a queue, of whichever process is first. */
+const STALLED_EVERY_MS = 5_000
 /** A job whose worker died is delivered again; one that keeps killing its worker is set aside as failed. */
 const MAX_STALLED = 3
 /** From an error that Redis answered to the next question. */
@@ -63,7 +65,7 @@ export function startConsumer<Data>(
       prefix: queuePrefix(env, queue),
       concurrency,
       lockDuration: LOCK_MS,
-      stalledInterval: LOCK_MS / 2,
+      stalledInterval: STALLED_EVERY_MS,
       maxStalledCount: MAX_STALLED,
     })
     worker.on('error', (error) => logger.warn({ err: error, queue }, 'queue'))

@@ -14,6 +14,7 @@ const calm: Figures = {
   tenant: { messages: 99, oldestSeconds: 59 },
   redisMemoryShare: 0.79,
   uncommitted: 0,
+  uncommittedOfTenant: 0,
 }
 
 test.each<[RefusalReason, number, Partial<Figures>]>([
@@ -22,6 +23,7 @@ test.each<[RefusalReason, number, Partial<Figures>]>([
   ['messages_in_all', 503, { all: { messages: 1_000, oldestSeconds: 0 } }],
   ['seconds_in_all', 503, { all: { messages: 1, oldestSeconds: 120 } }],
   ['redis_memory', 503, { redisMemoryShare: 0.8 }],
+  ['tenant_messages', 429, { uncommittedOfTenant: 1 }],
   ['tenant_messages', 429, { tenant: { messages: 100, oldestSeconds: 0 } }],
   ['tenant_seconds', 429, { tenant: { messages: 1, oldestSeconds: 60 } }],
 ])('at the limit %s is answered with %i, below it is not', (reason, status, figures) => {

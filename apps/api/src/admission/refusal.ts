@@ -7,8 +7,9 @@ export interface Figures {
   all: Waiting
   tenant: Waiting
   redisMemoryShare: number
-  /** Messages of this process that wait for their commit. */
+  /** Messages of this process that wait for their commit, in all and of the tenant. */
   uncommitted: number
+  uncommittedOfTenant: number
 }
 
 export type Limits = Pick<
@@ -41,13 +42,13 @@ const LATER_SECONDS = { least: 3, spread: 5 }
  * tenant is not told that he sends too much when the system is behind.
  */
 export function refusalFor(figures: Figures, limits: Limits): RefusalReason | undefined {
-  const { all, tenant, redisMemoryShare, uncommitted } = figures
+  const { all, tenant, redisMemoryShare, uncommitted, uncommittedOfTenant } = figures
   if (uncommitted >= MOST_UNCOMMITTED) return 'process'
   // What waits for its commit is in no look as yet: a burst would come in as a whole.
   if (all.messages + uncommitted >= limits.maxWaitingMessagesInAll) return 'messages_in_all'
   if (all.oldestSeconds >= limits.maxWaitingSecondsInAll) return 'seconds_in_all'
   if (redisMemoryShare * 100 >= limits.maxRedisMemoryPercent) return 'redis_memory'
-  if (tenant.messages >= limits.maxWaitingMessages) return 'tenant_messages'
+  if (tenant.messages + uncommittedOfTenant >= limits.maxWaitingMessages) return 'tenant_messages'
   if (tenant.oldestSeconds >= limits.maxWaitingSeconds) return 'tenant_seconds'
   return undefined
 }

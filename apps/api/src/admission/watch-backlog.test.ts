@@ -42,3 +42,17 @@ test('while looking fails, what is accepted goes on adding up; one line tells of
   expect(watch.current('7').tenant.messages).toBe(20)
   await watch.close()
 })
+
+test('looks that take long are made less often, but what has drained is seen within seconds all the same', async () => {
+  let messages = 10
+  const read = vi.fn(() => new Promise<Backlog>((resolve) => setTimeout(() => resolve(seen(messages)), 2_000)))
+  const watch = watchBacklog(read, () => undefined)
+  await vi.advanceTimersByTimeAsync(2_000)
+  messages = 0
+  await vi.advanceTimersByTimeAsync(5_000)
+  expect(watch.current('7').tenant.messages).toBe(0)
+  expect(read).toHaveBeenCalledTimes(2)
+  const closing = watch.close()
+  await vi.advanceTimersByTimeAsync(2_000)
+  await closing
+})

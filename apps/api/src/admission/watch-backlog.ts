@@ -9,8 +9,10 @@ export interface BacklogWatch {
 }
 
 const EVERY_MS = 1_000
-/** Looking may take this share of the time; where it takes long, it is done less often. */
+/** Looking may take this share of the time; where it takes long, it is done less often, */
 const MOST_OF_THE_TIME = 0.1
+/** but no less often than this: looks are slow just when the system is busy, and what has drained must be seen soon. */
+const AT_LEAST_EVERY_MS = 3_000
 
 const NOTHING: Waiting = { messages: 0, oldestSeconds: 0 }
 
@@ -44,7 +46,8 @@ export function watchBacklog(read: () => Promise<Backlog>, onError: (error: unkn
     }
     earlier = new Map()
     const tookMs = performance.now() - startedAt
-    if (!closed) timer = setTimeout(lookAgain, Math.max(EVERY_MS, tookMs / MOST_OF_THE_TIME))
+    const pauseMs = Math.min(AT_LEAST_EVERY_MS, Math.max(EVERY_MS, tookMs / MOST_OF_THE_TIME))
+    if (!closed) timer = setTimeout(lookAgain, pauseMs)
   }
 
   function lookAgain(): void {

@@ -10,6 +10,7 @@ import { createCipher } from '@message-center/core/secrets/cipher.ts'
 import { createMetrics } from '@message-center/core/telemetry/metrics.ts'
 import { planned, storePending } from '@message-center/devkit/testing/stored-messages.ts'
 import { createTestDatabase, type TestDatabase } from '@message-center/devkit/testing/test-database.ts'
+import { until } from '@message-center/devkit/testing/until.ts'
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
 import { type CallbackReceiver, type CallbackReply, startCallbackReceiver } from '../../test/callback-receiver.ts'
 import { createCallbackSlots } from './callback-slots.ts'
@@ -119,6 +120,30 @@ test('several jobs of one callback at once make it once', async () => {
   const verdicts = await Promise.all(Array.from({ length: 8 }, () => deliverCallback(callback, deps)))
   expect(receiver.received).toHaveLength(1)
   expect(verdicts.filter(({ queue }) => queue === 'complete')).toHaveLength(1)
+})
+
+test.each([HOUR, -HOUR])(
+  'a worker whose clock is off by %i ms neither makes what another is making nor leaves it too late',
+  async (off) => {
+    const callback = await due()
+    const { writer } = deps
+    expect(await writer.claim({ ...callback, token: 'holder', dueBy: new Date(), leaseMs: 15_000 })).toBeDefined()
+    now += off
+    const verdict = await deliverCallback(callback, deps)
+    if (verdict.queue !== 'postpone') throw new Error(verdict.queue)
+    expect(verdict.until - now).toBeGreaterThan(0)
+    expect(verdict.until - now).toBeLessThanOrEqual(15_000)
+    expect(await writer.claim({ ...callback, token: 'second', dueBy: new Date(now), leaseMs: 15_000 })).toBeUndefined()
+    expect(receiver.received).toEqual([])
+  },
+)
+
+test('what a holder who did not come back has left is made once his lease is over by the clock of the database', async () => {
+  const callback = await due()
+  await deps.writer.claim({ ...callback, token: 'gone', dueBy: new Date(), leaseMs: 1 })
+  now -= HOUR
+  await until('the lease to be over', async () => (await deliverCallback(callback, deps)).queue === 'complete')
+  expect(receiver.received).toHaveLength(1)
 })
 
 test('a tenant that has lost its secret is not called; the callback waits on its schedule until there is a new one', async () => {

@@ -44,6 +44,7 @@ export async function deliverCallback(job: CallbackJob, deps: CallbackDependenci
   const due = await deps.writer.find(job)
   if (!due) return { queue: 'complete', note: 'over' }
   if (due.nextTime && due.nextTime.getTime() > deps.now()) return { queue: 'postpone', until: due.nextTime.getTime() }
+  if (due.heldMs > 0) return { queue: 'postpone', until: deps.now() + Math.ceil(due.heldMs) }
   const slot = deps.slots.take(job.tenantId, new URL(due.url).origin)
   if ('askAgainAt' in slot) return { queue: 'postpone', until: slot.askAgainAt }
   let answered: boolean | undefined
@@ -68,9 +69,8 @@ async function signingSecrets({ tenantId }: CallbackJob, deps: CallbackDependenc
 }
 
 function claim(job: CallbackJob, token: string, deps: CallbackDependencies): Promise<ClaimedCallback | undefined> {
-  const now = deps.now()
-  const leaseUntil = new Date(now + deps.sendTimeoutMs + LEASE_MARGIN_MS)
-  return deps.writer.claim({ ...job, token, now: new Date(now), leaseUntil })
+  const leaseMs = deps.sendTimeoutMs + LEASE_MARGIN_MS
+  return deps.writer.claim({ ...job, token, dueBy: new Date(deps.now()), leaseMs })
 }
 
 async function call(

@@ -8,8 +8,14 @@ import type { Pool } from 'mysql2/promise'
 import type { WorkerFactory } from '../bull-worker.ts'
 import type { Quarantine } from '../quarantine/quarantine.ts'
 import type { MessageRunner } from './run-message.ts'
+import { createTurns } from './turns.ts'
 
 const MAX_LOAD = 500
+/**
+ * Messages at work at once, for each job that may be: enough to fill the batches. More of them finish no earlier, and whoever
+ * comes next waits for all that are there before.
+ */
+const AT_WORK_PER_JOB = 3
 
 /**
  * The consumer of accepted messages. A job carries what one group commit took of one tenant; its messages run side by
@@ -32,8 +38,18 @@ export function startPipelineWorker(
     },
   })
 
-  function run(message: PipelineMessage): Promise<void> {
-    if (message.interruptions === 0) return runner.run(message)
+  const turns = createTurns(concurrency * AT_WORK_PER_JOB)
+
+  /** @returns the message where it may be what ended a worker: then it has not been run */
+  async function run(ref: MessageRef): Promise<PipelineMessage | undefined> {
+    const message = await loading.add(ref)
+    if (!message || !awaitsPipeline(message)) return undefined
+    if (message.interruptions > 0) return message
+    await runner.run(message)
+    return undefined
+  }
+
+  function runSuspect(message: PipelineMessage): Promise<void> {
     if (isPoisoned(message)) return runner.setAside(message)
     return quarantine.run(message, { alone: mustBeAlone(message) })
   }
@@ -46,8 +62,9 @@ export function startPipelineWorker(
     }
     const results = await Promise.allSettled(
       data.messages.map(async ([messageId, createTime]) => {
-        const message = await loading.add({ tenantId, messageId, createTime })
-        if (message && awaitsPipeline(message)) await run(message)
+        const suspect = await turns.take(tenantId, () => run({ tenantId, messageId, createTime }))
+        // The quarantine takes its time, and none of this process's.
+        if (suspect) await runSuspect(suspect)
       }),
     )
     // All have ended before the job is given back: nothing of it runs on beside its own repetition.

@@ -7,9 +7,10 @@ import { compareRefs, toDatetimeMs } from '../messages/message-ref.ts'
 export interface CallbackClaim extends CallbackRef {
   /** Unique to this try. */
   token: string
-  now: Date
-  /** Until when this try may be under way: only then may another one begin. */
-  leaseUntil: Date
+  /** One that waits for a later time than this is left alone. */
+  dueBy: Date
+  /** For how long this try may be under way, by the database's clock: only then may another one begin. */
+  leaseMs: number
 }
 
 /** A callback that is ours to make. */
@@ -37,8 +38,8 @@ export async function claimCallbacks(
         claim.createTime,
         claim.generation,
         claim.token,
-        toDatetimeMs(claim.now),
-        toDatetimeMs(claim.leaseUntil),
+        toDatetimeMs(claim.dueBy),
+        claim.leaseMs * 1000,
       ]),
   )
   await retryingLockConflicts(() => pool.query(CLAIM, [parameter]))
@@ -52,15 +53,18 @@ export async function claimCallbacks(
 
 const SOURCE = `JSON_TABLE(?, '$[*]' COLUMNS (
   t BIGINT PATH '$[0]', m VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$[1]', c DATETIME PATH '$[2]',
-  generation INT PATH '$[3]', token VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$[4]', now DATETIME(3) PATH '$[5]',
-  lease DATETIME(3) PATH '$[6]')) AS j`
+  generation INT PATH '$[3]', token VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin PATH '$[4]', due_by DATETIME(3) PATH '$[5]',
+  lease BIGINT PATH '$[6]')) AS j`
 
+const LEASE_END = 'UTC_TIMESTAMP(3) + INTERVAL j.lease MICROSECOND'
+
+/** The time of one that somebody is making is the end of his lease, which is the database's; else when it is due. */
 const CLAIM = `UPDATE ${SOURCE}
   STRAIGHT_JOIN msg_message m FORCE INDEX (uk_message) ON m.tenant_id = j.t AND m.message_id = j.m AND m.create_time = j.c
-  SET m.callback_token = j.token, m.callback_attempts = m.callback_attempts + 1, m.callback_next_time = j.lease, m.due_time = j.lease,
-    m.update_time = m.update_time
+  SET m.callback_token = j.token, m.callback_attempts = m.callback_attempts + 1, m.callback_next_time = ${LEASE_END},
+    m.due_time = ${LEASE_END}, m.update_time = m.update_time
   WHERE m.callback_state = 'DUE' AND m.callback_generation = j.generation AND m.status IN ${FINAL_STATUSES}
-    AND (m.callback_next_time IS NULL OR m.callback_next_time <= j.now)`
+    AND (m.callback_next_time IS NULL OR m.callback_next_time <= IF(m.callback_token IS NULL, j.due_by, UTC_TIMESTAMP(3)))`
 
 /** A row per task; one without a task for a message that failed before it had any. */
 const READ = `SELECT STRAIGHT_JOIN m.callback_token, m.callback_attempts, m.message_id, m.tenant_id, m.store_id, m.business_type,
