@@ -157,6 +157,14 @@ describe('gRPC', () => {
     expect(grpcStatus).toBe(Code.ResourceExhausted)
   })
 
+  test('whoever is patient for months is answered, too', async () => {
+    const bytes = toBinary(MessageSchema, create(MessageSchema, { businessType: 'A', businessData: '{}' }))
+    const headers = { ...bearer(), 'grpc-timeout': '99999999H' }
+    expect(await postGrpc(api.rpcUrl, `/${SERVICE}/sendMessage`, frame(bytes), headers)).toMatchObject({
+      grpcStatus: 0,
+    })
+  })
+
   test('a message that comes packed is read, and one that unpacks beyond its limit is not', async () => {
     const packed = async (text: string) => {
       const bytes = toBinary(

@@ -11,6 +11,8 @@ export const GRPC_UNARY = /^application\/grpc(?:\+proto)?(?:;|$)/
 /** A frame is a flag (1: compressed) and the length in four bytes, before the message. */
 const FRAME_BYTES = 5
 const COMPRESSED = 1
+/** 24 days: a timer of Node.js that is to take longer fires at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 export interface UnaryCall<Request extends DescMessage, Answer extends DescMessage> {
   request: Request
@@ -85,7 +87,8 @@ async function inTime<T>(header: string | string[] | undefined, work: () => Prom
   if (error) throw error
   if (timeoutMs === undefined) return work()
   const { promise: ended, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new ConnectError('the time was up', Code.DeadlineExceeded)), timeoutMs)
+  const isUp = () => reject(new ConnectError('the time was up', Code.DeadlineExceeded))
+  const timer = setTimeout(isUp, Math.min(timeoutMs, LONGEST_TIMER_MS))
   try {
     return await Promise.race([work(), ended])
   } finally {
