@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
+import type { RowDataPacket } from 'mysql2/promise'
 import { createSandboxClient } from '../sandbox/client.ts'
 import type { RunningSandbox } from '../sandbox/start.ts'
 import { startApp } from '../services/app-process.ts'
@@ -89,9 +90,18 @@ export async function setSettings(system: TestSystem, values: Record<string, unk
   }
 }
 
-/** Forgets all messages, so that the next round starts where the last did. No worker may have any of them in hand. */
+/**
+ * Forgets all messages, so that the next round starts where the last did. No worker may have any of them in hand. Ids go on: a
+ * task with an id that was there before would find its job's id taken by a finished job that is kept for people.
+ */
 export async function forgetMessages({ pool }: TestSystem): Promise<void> {
-  for (const table of ['msg_message', 'msg_message_key', 'msg_channel_task']) await pool.query(`TRUNCATE ${table}`)
+  await pool.query('TRUNCATE msg_message_key')
+  for (const table of ['msg_message', 'msg_channel_task']) {
+    const [[row]] = await pool.query<RowDataPacket[]>(`SELECT MAX(id) AS last FROM ${table}`)
+    if (row?.last === null) continue
+    await pool.query(`TRUNCATE ${table}`)
+    await pool.query(`ALTER TABLE ${table} AUTO_INCREMENT = ?`, [Number(row?.last) + 1])
+  }
 }
 
 /** Forgets what is in Redis, too, of a system without workers: they would take it for a Redis that was lost. */
