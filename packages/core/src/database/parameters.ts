@@ -1,6 +1,6 @@
 /**
- * Collects the parameters of a statement while its text is written, from left to right:
- * `` `UPDATE t SET a = ${bind(1)} WHERE b = ${bind(2)}` ``, then `values` goes with it.
+ * Collects the parameters of a statement while its text is written, from left to right: what `bind` returns stands in the text,
+ * and `values` goes with it.
  */
 export function createParameters() {
   const values: unknown[] = []

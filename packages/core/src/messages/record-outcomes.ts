@@ -71,7 +71,7 @@ async function recordAlike(connection: Pool | PoolConnection, outcomes: readonly
     SET k.retry_count = COALESCE(${each(({ retryCount }) => retryCount)}, k.retry_count),
       k.next_retry_time = IF(${stopped}, NULL, ${each(({ nextRetryTime }) => nextRetryTime && toDatetime(nextRetryTime))}),
       k.error_code = IF(${stopped}, 'CANCELLED', ${each(({ errorCode }) => errorCode)}),
-      k.result_message = IF(${stopped}, ${each(({ resultMessage }) => cut(`CANCELLED: not tried again after ${resultMessage ?? 'it waited'}`, MAX_RESULT))}, ${each(({ resultMessage }) => resultMessage && cut(resultMessage, MAX_RESULT))}),
+      k.result_message = IF(${stopped}, ${each(textOfStopped)}, ${each(({ resultMessage }) => resultMessage && cut(resultMessage, MAX_RESULT))}),
       k.third_party_response = COALESCE(${each(({ thirdPartyResponse }) => thirdPartyResponse && cut(thirdPartyResponse, MAX_RESPONSE))}, k.third_party_response),
       k.provider_message_id = ${each(({ providerMessageId }) => providerMessageId && cut(providerMessageId, MAX_PROVIDER_ID))},
       k.attempts = COALESCE(${each(({ attempts }) => attempts && JSON.stringify(keptAttempts(attempts)))}, k.attempts),
@@ -85,6 +85,10 @@ async function recordAlike(connection: Pool | PoolConnection, outcomes: readonly
     if (token === null) return "k.status IN ('PENDING', 'RETRY')"
     return `k.status = 'SENDING' AND k.claim_token IN (${bind(outcomes.map((outcome) => outcome.token))})`
   }
+}
+
+function textOfStopped({ resultMessage }: TaskOutcome): string {
+  return cut(`CANCELLED: not tried again after ${resultMessage ?? 'it waited'}`, MAX_RESULT)
 }
 
 /** As many as the column takes. The first one stays: it tells since when the task has been tried. */
