@@ -1,6 +1,6 @@
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
-import { type DescMessage, fromBinary, type MessageShape, toBinary } from '@bufbuild/protobuf'
+import { type DescMessage, fromBinary, type MessageShape } from '@bufbuild/protobuf'
 import { Code, ConnectError } from '@connectrpc/connect'
 import { parseTimeout } from '@connectrpc/connect/protocol-grpc'
 import type { FastifyReply, FastifyRequest } from 'fastify'
@@ -14,27 +14,25 @@ const COMPRESSED = 1
 /** 24 days: a timer of Node.js that is to take longer fires at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
-export interface UnaryCall<Request extends DescMessage, Answer extends DescMessage> {
-  request: Request
-  answer: Answer
+export interface UnaryCall {
   /** Most bytes of a message, unpacked. */
   limit: number
-  work(message: MessageShape<Request>, request: FastifyRequest): Promise<MessageShape<Answer>>
+  /** @returns the bytes of the answer's message to those of the request's */
+  answer(message: Uint8Array, request: FastifyRequest): Promise<Uint8Array>
 }
 
 /**
  * Answers a gRPC call of one message each way, whose body has been read. Connect could, and does so for everything else; but its
  * streams, signals and header objects for each call cost several times what accepting the message does.
- * @throws whatever `work` does; ConnectError for a body that is not one message, and when the caller's patience ends
+ * @throws whatever `answer` does; ConnectError for a body that is not one message, and when the caller's patience ends
  */
-export async function answerUnary<Request extends DescMessage, Answer extends DescMessage>(
-  call: UnaryCall<Request, Answer>,
+export async function answerUnary(
+  call: UnaryCall,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const message = await messageIn(request.body as Buffer, call, request.headers['grpc-encoding'])
-  const answer = await inTime(request.headers['grpc-timeout'], () => call.work(message, request))
-  const bytes = toBinary(call.answer, answer)
+  const message = await messageIn(request.body as Buffer, call.limit, request.headers['grpc-encoding'])
+  const bytes = await inTime(request.headers['grpc-timeout'], () => call.answer(message, request))
   const frame = Buffer.allocUnsafe(FRAME_BYTES + bytes.length)
   frame[0] = 0
   frame.writeUInt32BE(bytes.length, 1)
@@ -47,22 +45,21 @@ export async function answerUnary<Request extends DescMessage, Answer extends De
   return reply
 }
 
-async function messageIn<Request extends DescMessage>(
-  body: Buffer,
-  { request, limit }: Pick<UnaryCall<Request, DescMessage>, 'request' | 'limit'>,
-  encoding: string | string[] | undefined,
-): Promise<MessageShape<Request>> {
+async function messageIn(body: Buffer, limit: number, encoding: string | string[] | undefined): Promise<Uint8Array> {
   const announced = body.length < FRAME_BYTES ? Number.NaN : body.readUInt32BE(1)
   if (announced > limit) throw tooLarge(limit)
   if (announced !== body.length - FRAME_BYTES)
     throw new ConnectError('the body must be one message', Code.InvalidArgument)
   const content = body.subarray(FRAME_BYTES)
-  const bytes = body[0] === COMPRESSED ? await unpacked(content, encoding, limit) : content
-  if (bytes.length > limit) throw tooLarge(limit)
+  return body[0] === COMPRESSED ? unpacked(content, encoding, limit) : content
+}
+
+/** @throws ConnectError where the bytes are no such message */
+export function readProto<Desc extends DescMessage>(schema: Desc, bytes: Uint8Array): MessageShape<Desc> {
   try {
-    return fromBinary(request, bytes)
+    return fromBinary(schema, bytes)
   } catch (error) {
-    throw new ConnectError(`this is no ${request.typeName}`, Code.InvalidArgument, undefined, [], error)
+    throw new ConnectError(`this is no ${schema.name}`, Code.InvalidArgument, undefined, [], error)
   }
 }
 

@@ -1,4 +1,4 @@
-import { create } from '@bufbuild/protobuf'
+import { toBinary } from '@bufbuild/protobuf'
 import { Code, ConnectError, type ConnectRouter, createContextKey, type HandlerContext } from '@connectrpc/connect'
 import { AppError } from '@message-center/core/contracts/errors.ts'
 import type { SendResult } from '@message-center/core/contracts/messages.ts'
@@ -16,9 +16,10 @@ import {
   SendResultSchema,
 } from './generated/message_center_pb.js'
 import { toConnectError } from './grpc-status.ts'
+import { readProto, type UnaryCall } from './grpc-unary.ts'
 import { javaOfBatchResult, javaOfResult, messageOfJava, messagesOfJava } from './java-messages.ts'
 import { messageOfProto, protoOfBatchResult, protoOfResult } from './proto-messages.ts'
-import { onlyArgument, wrapAnswer, wrapperOf } from './triple-wrapper.ts'
+import { onlyArgument, wrapped, wrapperIn } from './triple-wrapper.ts'
 
 export const MESSAGE_LIMIT = 256 * 1024
 export const BATCH_LIMIT = 16 * 1024 * 1024
@@ -49,48 +50,54 @@ export function createMessageCalls(acceptor: Acceptor): MessageCalls {
 export type UnaryCalls = ReturnType<typeof createUnaryCalls>
 
 /**
- * The calls by protobuf: with messages of the published .proto, or with Dubbo's wrapper around plain Java objects.
+ * The calls by gRPC: with messages of the published .proto, or with Dubbo's wrapper around plain Java objects.
  * @param javaPackage where the callers have the classes of the results
  */
-export function createUnaryCalls(calls: MessageCalls, javaPackage: string) {
-  async function send(message: Message, request: FastifyRequest) {
-    const wrapper = wrapperOf(message)
-    if (!wrapper) return protoOfResult(await calls.send(messageOfProto(message), request))
-    const result = await calls.send(messageOfJava(onlyArgument(wrapper), MESSAGE_LIMIT), request)
-    const answer = create(SendResultSchema)
-    return wrapAnswer(answer, wrapper.serializeType, javaOfResult(result, javaPackage), `${javaPackage}.SendResult`)
-  }
-
-  async function sendBatch(list: MessageList, request: FastifyRequest) {
-    const wrapper = wrapperOf(list)
-    if (!wrapper) return protoOfBatchResult(await calls.sendBatch(list.messages.map(messageOfProto), request))
-    const result = await calls.sendBatch(messagesOfJava(onlyArgument(wrapper), BATCH_LIMIT), request)
-    const data = javaOfBatchResult(result, javaPackage)
-    return wrapAnswer(create(BatchSendResultSchema), wrapper.serializeType, data, `${javaPackage}.BatchSendResult`)
-  }
-
+export function createUnaryCalls(
+  calls: MessageCalls,
+  javaPackage: string,
+): Record<'sendMessage' | 'batchSendMessages', UnaryCall> {
   return {
-    sendMessage: { request: MessageSchema, answer: SendResultSchema, limit: MESSAGE_LIMIT, work: send },
+    sendMessage: {
+      limit: MESSAGE_LIMIT,
+      async answer(bytes, request) {
+        const wrapper = wrapperIn(bytes)
+        if (!wrapper) {
+          const message = messageOfProto(readProto(MessageSchema, bytes))
+          return toBinary(SendResultSchema, protoOfResult(await calls.send(message, request)))
+        }
+        const result = await calls.send(messageOfJava(onlyArgument(wrapper), MESSAGE_LIMIT), request)
+        return wrapped(wrapper, javaOfResult(result, javaPackage), `${javaPackage}.SendResult`)
+      },
+    },
     batchSendMessages: {
-      request: MessageListSchema,
-      answer: BatchSendResultSchema,
       limit: BATCH_LIMIT,
-      work: sendBatch,
+      async answer(bytes, request) {
+        const wrapper = wrapperIn(bytes)
+        if (!wrapper) {
+          const messages = readProto(MessageListSchema, bytes).messages.map(messageOfProto)
+          return toBinary(BatchSendResultSchema, protoOfBatchResult(await calls.sendBatch(messages, request)))
+        }
+        const result = await calls.sendBatch(messagesOfJava(onlyArgument(wrapper), BATCH_LIMIT), request)
+        return wrapped(wrapper, javaOfBatchResult(result, javaPackage), `${javaPackage}.BatchSendResult`)
+      },
     },
   }
 }
 
-/** The calls for Connect, which answers gRPC-Web and its own protocol. */
-export function messageSendRoutes(router: ConnectRouter, { sendMessage, batchSendMessages }: UnaryCalls): void {
-  const { method } = MessageSendService
-  router.rpc(method.sendMessage, (message, context) => withinDeadline(context, (of) => sendMessage.work(message, of)), {
-    readMaxBytes: sendMessage.limit,
+/** The calls for Connect, which answers gRPC-Web and its own protocol: with messages of the published .proto. */
+export function messageSendRoutes(router: ConnectRouter, calls: MessageCalls): void {
+  const { sendMessage, batchSendMessages } = MessageSendService.method
+  const send = async (message: Message, request: FastifyRequest) =>
+    protoOfResult(await calls.send(messageOfProto(message), request))
+  const sendBatch = async ({ messages }: MessageList, request: FastifyRequest) =>
+    protoOfBatchResult(await calls.sendBatch(messages.map(messageOfProto), request))
+  router.rpc(sendMessage, (message, context) => withinDeadline(context, (request) => send(message, request)), {
+    readMaxBytes: MESSAGE_LIMIT,
   })
-  router.rpc(
-    method.batchSendMessages,
-    (list, context) => withinDeadline(context, (of) => batchSendMessages.work(list, of)),
-    { readMaxBytes: batchSendMessages.limit },
-  )
+  router.rpc(batchSendMessages, (list, context) => withinDeadline(context, (request) => sendBatch(list, request)), {
+    readMaxBytes: BATCH_LIMIT,
+  })
 }
 
 /** Answers when the caller's patience (`grpc-timeout`) ends, whatever goes on: a commit under way is not taken back. */

@@ -43,7 +43,7 @@ export const rpcRoutes: FastifyPluginAsync<RpcRouteOptions> = async (app, option
   const names = new Set([serviceInterface, MessageSendService.typeName])
   const router = createConnectRouter({ acceptCompression: [compressionGzip] })
   const unary = createUnaryCalls(calls, serviceInterface.replace(/[.]?[^.]*$/, ''))
-  messageSendRoutes(router, unary)
+  messageSendRoutes(router, calls)
   healthRoutes(router, names, ready, stopping)
   reflectionRoutes(router, [MessageSendService, Health])
   const [sending, others] = partition(router.handlers)
@@ -72,8 +72,7 @@ function addCall(
   const isBatch = handler.method.name === 'batchSendMessages'
   const connect = viaConnect(handler)
   const json = viaJson(options.calls, isBatch)
-  const grpc = (request: FastifyRequest, reply: FastifyReply) =>
-    isBatch ? answerUnary(unary.batchSendMessages, request, reply) : answerUnary(unary.sendMessage, request, reply)
+  const call = isBatch ? unary.batchSendMessages : unary.sendMessage
   for (const name of names) {
     app.post(`/${name}/${handler.method.name}`, {
       bodyLimit: isBatch ? BATCH_LIMIT : MESSAGE_LIMIT,
@@ -81,7 +80,7 @@ function addCall(
       onRequest: async (request) => refuseOtherService(request, options),
       handler(request, reply) {
         if (request.body === undefined) return connect(request, reply)
-        return Buffer.isBuffer(request.body) ? grpc(request, reply) : json(request)
+        return Buffer.isBuffer(request.body) ? answerUnary(call, request, reply) : json(request)
       },
     })
   }

@@ -1,29 +1,28 @@
-import { create, fromBinary, type Message, toBinary } from '@bufbuild/protobuf'
-import { BinaryReader, BinaryWriter } from '@bufbuild/protobuf/wire'
+import { create, toBinary } from '@bufbuild/protobuf'
 import { Code, ConnectError } from '@connectrpc/connect'
 import {
   type TripleRequestWrapper,
   TripleRequestWrapperSchema,
   TripleResponseWrapperSchema,
 } from './generated/triple_wrapper_pb.js'
+import { readProto } from './grpc-unary.ts'
 
-/** Field numbers of Dubbo's wrappers, reserved in every message of the published .proto. */
+/** Field numbers of Dubbo's wrappers, reserved in every message of the published .proto, which begin at 4. */
 const LAST_WRAPPER_FIELD = 3
 /** hessian4 is what Dubbo's wrapper calls Hessian 2; its older clients say hessian2. */
 const HESSIAN = ['hessian4', 'hessian2']
 
 /**
  * Dubbo's wrapper around the arguments of a plain Java call. It comes by the same path and content type as a message of the
- * published .proto, in fields that this one does not use: there they are, as unknown ones.
+ * published .proto, and is told apart by the number of its first field.
  * @returns undefined where the request is a message of the published .proto
- * @throws ConnectError where the arguments are written in another way than Hessian
+ * @throws ConnectError where it cannot be read, or the arguments are written in another way than Hessian
  */
-export function wrapperOf(request: Message): TripleRequestWrapper | undefined {
-  const fields = request.$unknown?.filter(({ no }) => no <= LAST_WRAPPER_FIELD) ?? []
-  if (fields.length === 0) return undefined
-  const writer = new BinaryWriter()
-  for (const { no, wireType, data } of fields) writer.tag(no, wireType).raw(data)
-  const wrapper = readWrapper(writer.finish())
+export function wrapperIn(bytes: Uint8Array): TripleRequestWrapper | undefined {
+  // The lowest three bits of a field's first byte are its wire type.
+  const field = (bytes[0] ?? 0) >> 3
+  if (field === 0 || field > LAST_WRAPPER_FIELD) return undefined
+  const wrapper = readProto(TripleRequestWrapperSchema, bytes)
   if (!HESSIAN.includes(wrapper.serializeType)) {
     throw new ConnectError(
       `the serialization '${wrapper.serializeType.slice(0, 40)}' is not known here: use hessian2, Dubbo's default`,
@@ -33,31 +32,12 @@ export function wrapperOf(request: Message): TripleRequestWrapper | undefined {
   return wrapper
 }
 
-function readWrapper(bytes: Uint8Array): TripleRequestWrapper {
-  try {
-    return fromBinary(TripleRequestWrapperSchema, bytes)
-  } catch (error) {
-    throw new ConnectError("this is neither Dubbo's wrapper nor a message", Code.InvalidArgument, undefined, [], error)
-  }
-}
-
 /**
- * Puts Dubbo's wrapper around a result into the fields that the published message does not use.
- * @param answer a message that is empty but for this
+ * Dubbo's wrapper around a result.
  * @param type name of the result's Java class
  */
-export function wrapAnswer<T extends Message>(answer: T, serializeType: string, data: Uint8Array, type: string): T {
-  const bytes = toBinary(
-    TripleResponseWrapperSchema,
-    create(TripleResponseWrapperSchema, { serializeType, data, type }),
-  )
-  const reader = new BinaryReader(bytes)
-  answer.$unknown = []
-  while (reader.pos < reader.len) {
-    const [no, wireType] = reader.tag()
-    answer.$unknown.push({ no, wireType, data: reader.skip(wireType, no) })
-  }
-  return answer
+export function wrapped({ serializeType }: TripleRequestWrapper, data: Uint8Array, type: string): Uint8Array {
+  return toBinary(TripleResponseWrapperSchema, create(TripleResponseWrapperSchema, { serializeType, data, type }))
 }
 
 /** The only argument of both calls. @throws ConnectError */
