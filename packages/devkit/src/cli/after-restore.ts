@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { loadDotEnv } from '../services/dot-env.ts'
 import { runGuarded } from '../services/guarded-process.ts'
-import { stopOnRequest } from '../services/stop-on-request.ts'
+import { runCommand } from '../services/run-command.ts'
 import { workspaceRoot } from '../services/workspace.ts'
 
 /** `npm run after-restore`: the database of DATABASE_URL, by core's own command. */
@@ -16,10 +16,4 @@ async function main(): Promise<number> {
   return code ?? 1
 }
 
-stopOnRequest()
-try {
-  process.exitCode = await main()
-} catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : error}\n`)
-  process.exitCode = 1
-}
+await runCommand(main)

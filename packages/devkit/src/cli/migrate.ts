@@ -1,9 +1,9 @@
 import { loadDotEnv } from '../services/dot-env.ts'
 import { migrateDatabase } from '../services/migration.ts'
 import { step } from '../services/progress.ts'
+import { runCommand } from '../services/run-command.ts'
 import { currentRun, describeRun, lockDataDir } from '../services/run-lock.ts'
 import { startServices } from '../services/services.ts'
-import { stopOnRequest } from '../services/stop-on-request.ts'
 import { dataDir } from '../services/workspace.ts'
 
 /**
@@ -28,10 +28,4 @@ async function main(): Promise<boolean> {
   }
 }
 
-stopOnRequest()
-try {
-  process.exitCode = (await main()) ? 0 : 1
-} catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : error}\n`)
-  process.exitCode = 1
-}
+await runCommand(async () => ((await main()) ? 0 : 1))

@@ -2,8 +2,8 @@ import { join } from 'node:path'
 import { demoSecrets } from '../demo/secrets.ts'
 import { loadDotEnv } from '../services/dot-env.ts'
 import { runGuarded } from '../services/guarded-process.ts'
+import { runCommand } from '../services/run-command.ts'
 import { currentRun } from '../services/run-lock.ts'
-import { stopOnRequest } from '../services/stop-on-request.ts'
 import { dataDir, workspaceRoot } from '../services/workspace.ts'
 
 /**
@@ -24,10 +24,4 @@ async function main(): Promise<number> {
   return code ?? 1
 }
 
-stopOnRequest()
-try {
-  process.exitCode = await main()
-} catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : error}\n`)
-  process.exitCode = 1
-}
+await runCommand(main)

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { provideChromium } from '../services/chromium.ts'
 import { runGuarded } from '../services/guarded-process.ts'
 import { step } from '../services/progress.ts'
-import { stopOnRequest } from '../services/stop-on-request.ts'
+import { runCommand } from '../services/run-command.ts'
 import { workspaceRoot } from '../services/workspace.ts'
 
 /** The tests that `npm test` leaves out where there is no Chromium. */
@@ -19,10 +19,4 @@ async function main(): Promise<number> {
   return code ?? 1
 }
 
-stopOnRequest()
-try {
-  process.exitCode = await main()
-} catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : error}\n`)
-  process.exitCode = 1
-}
+await runCommand(main)

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { runGuarded } from '../services/guarded-process.ts'
 import { provideOpsTools } from '../services/ops-tools.ts'
 import { step } from '../services/progress.ts'
-import { stopOnRequest } from '../services/stop-on-request.ts'
+import { runCommand } from '../services/run-command.ts'
 import { workspaceRoot } from '../services/workspace.ts'
 
 /**
@@ -19,10 +19,4 @@ async function main(args: string[]): Promise<number> {
   return code ?? 1
 }
 
-stopOnRequest()
-try {
-  process.exitCode = await main(process.argv.slice(2))
-} catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : error}\n`)
-  process.exitCode = 1
-}
+await runCommand(() => main(process.argv.slice(2)))
