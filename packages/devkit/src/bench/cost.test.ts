@@ -7,18 +7,18 @@ import { countSystem } from './counted-system.ts'
 const WARM_UP = 100
 const MESSAGES = 400
 /**
- * Of a message to three channels in a burst of single calls, with what was measured beside it. Commands and bytes hardly vary;
- * statements do, with how many messages share one: a message that is alone takes 22.
+ * Of a message to three channels in a burst of single calls. Beside each what was measured, on a quiet machine up to one where the whole
+ * suite runs, and what a message takes that shares nothing with others.
  */
 const CEILINGS = {
-  /** 7.4 to 8.6 */
-  redisCommands: 10,
-  /** 9.8 to 10.1 */
-  kilobytesToRedis: 13,
-  /** 0.8 to 1.2 */
-  sqlStatements: 4,
-  /** 4.7 to 5.0 */
-  kilobytesToMysql: 8,
+  /** 7.4 to 10.1; 39 */
+  redisCommands: 16,
+  /** 9.8 to 12.2; 30 */
+  kilobytesToRedis: 20,
+  /** 0.8 to 1.2; 22 */
+  sqlStatements: 5,
+  /** 4.7 to 5.0; 15.6 */
+  kilobytesToMysql: 9,
 }
 
 test('what a message costs in commands, statements and bytes stays below its ceilings', async () => {
