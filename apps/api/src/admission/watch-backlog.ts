@@ -9,9 +9,9 @@ export interface BacklogWatch {
 }
 
 const EVERY_MS = 1_000
-/** Looking may take this share of the time; where it takes long, it is done less often, */
+/** Looking may take this share of the time; where it takes long, it is done less often. */
 const MOST_OF_THE_TIME = 0.1
-/** but no less often than this: looks are slow just when the system is busy, and what has drained must be seen soon. */
+/** But no less often than this: looks are slow just when the system is busy, and what has drained must be seen soon. */
 const AT_LEAST_EVERY_MS = 3_000
 
 const NOTHING: Waiting = { messages: 0, oldestSeconds: 0 }

@@ -4,6 +4,7 @@ import type { MessageType } from '../contracts/content.ts'
 import type { TaskStatus } from '../contracts/messages.ts'
 import { createParameters } from '../database/parameters.ts'
 import { isLockConflict } from '../database/transaction.ts'
+import { whereRows } from '../database/where-rows.ts'
 import { toDatetimeMs } from './message-ref.ts'
 
 /** Names one task and its partition. */
@@ -113,13 +114,10 @@ function isAbandoned(holder: string, bind: (value: unknown) => string): string {
   return `k.status = 'SENDING' AND k.claim_token = ${bind(holder)} AND k.lease_until <= UTC_TIMESTAMP(3)`
 }
 
-/**
- * SQL that picks these tasks out of `msg_channel_task k`, and their partitions: ranges of the primary key on every server,
- * in whose order the rows are locked, so that two statements never wait for each other in a circle.
- */
+/** SQL that picks these tasks out of `msg_channel_task k`. */
 export function whereTasks(tasks: readonly TaskRef[], bind: (value: unknown) => string): string {
-  const times = tasks.map(({ createTime }) => createTime).sort()
-  return `k.id IN (${bind(tasks.map(({ taskId }) => taskId))}) AND k.create_time BETWEEN ${bind(times[0])} AND ${bind(times.at(-1))}`
+  const rows = tasks.map(({ taskId, createTime }) => ({ id: taskId, createTime }))
+  return whereRows('k', rows, bind)
 }
 
 function toTask(row: RowDataPacket, askedAt: number): ClaimedTask {

@@ -1,6 +1,7 @@
 import type { Pool, PoolConnection, RowDataPacket } from 'mysql2/promise'
 import type { FailureCode, MessageStatus, TaskStatus } from '../contracts/messages.ts'
 import { createParameters } from '../database/parameters.ts'
+import { type RowKey, whereRows } from '../database/where-rows.ts'
 import { becomingFinal, type CallbackRef, callbackBecomingDue, FINAL_STATUSES } from './becoming-final.ts'
 import { retryingLockConflicts } from './claim-tasks.ts'
 import { type MessageRef, REFS_TABLE, refsParameter } from './message-ref.ts'
@@ -51,7 +52,7 @@ export interface FinishedMessage extends MessageRef {
 }
 
 /** What becomes of a message's row, if that is still the row it was. */
-type FinalRow = DerivedStatus & { rowId: string; createTime: string; revision: number }
+type FinalRow = DerivedStatus & RowKey & { revision: number }
 
 /**
  * Derives the status of messages from their tasks and stores it where it has become final. Called after the tasks'
@@ -84,7 +85,7 @@ export async function finishMessages(
     if (!first || derived.status === 'PROCESSING') return []
     const ref = { tenantId: first.tenant_id, messageId: first.message_id, createTime: first.create_time }
     const callback = callbackBecomingDue(ref, first)
-    const row = { rowId: String(first.row_id), revision: Number(first.revision) }
+    const row = { id: String(first.row_id), revision: Number(first.revision) }
     return [{ ...ref, ...derived, ...row, callback, traceparent: first.traceparent }]
   })
   if (finished.length === 0) return []
@@ -97,16 +98,14 @@ async function storeFinal(pool: Pool | PoolConnection, finished: readonly FinalR
   const each = (field: (row: FinalRow) => unknown) =>
     bindEach(
       'm.id',
-      finished.map((row) => [row.rowId, field(row)]),
+      finished.map((row) => [row.id, field(row)]),
     )
-  const times = finished.map(({ createTime }) => createTime).sort()
   const statement = `UPDATE msg_message m FORCE INDEX (PRIMARY)
     SET m.status = ${each(({ status }) => status)}, m.total_channels = ${each(({ totalChannels }) => totalChannels)},
       m.success_channels = ${each(({ successChannels }) => successChannels)}, m.failed_channels = ${each(({ failedChannels }) => failedChannels)},
       m.error_code = ${each(({ errorCode }) => errorCode)}, m.error_message = ${each(({ errorMessage }) => errorMessage)},
       m.finish_time = COALESCE(m.finish_time, UTC_TIMESTAMP()),
       ${becomingFinal('TRUE', 'NULL')}
-    WHERE m.id IN (${bind(finished.map(({ rowId }) => rowId))}) AND m.create_time BETWEEN ${bind(times[0])} AND ${bind(times.at(-1))}
-      AND m.revision = ${each(({ revision }) => revision)} AND m.status NOT IN ${FINAL_STATUSES}`
+    WHERE ${whereRows('m', finished, bind)} AND m.revision = ${each(({ revision }) => revision)} AND m.status NOT IN ${FINAL_STATUSES}`
   await retryingLockConflicts(() => pool.query(statement, values))
 }
