@@ -1,3 +1,5 @@
+import { readPieces } from './stream-pieces.ts'
+
 /** Command bytes of the client/server protocol that drivers use; a query goes by its first word instead. */
 const COMMANDS: Record<number, string> = {
   1: 'quit',
@@ -22,15 +24,7 @@ export const NOT_STATEMENTS: readonly string[] = Object.values(COMMANDS).filter(
  * @returns takes the stream's pieces, cut anywhere
  */
 export function createMysqlCommandReader(onCommand: (name: string) => void): (chunk: Buffer) => void {
-  let rest: Buffer = Buffer.alloc(0)
-  let toSkip = 0
-
-  function step(buffer: Buffer, at: number): number | undefined {
-    if (toSkip > 0) {
-      const skipped = Math.min(toSkip, buffer.length - at)
-      toSkip -= skipped
-      return skipped === 0 ? undefined : at + skipped
-    }
+  return readPieces((buffer, at) => {
     if (buffer.length < at + HEADER_BYTES) return undefined
     const length = buffer.readUIntLE(at, 3)
     // A command begins a new sequence; what answers the server (log-in) or goes on (more than 16 MB) does not.
@@ -41,16 +35,8 @@ export function createMysqlCommandReader(onCommand: (name: string) => void): (ch
       if (buffer.length < end) return undefined
       onCommand(commandName(buffer.subarray(start, end)))
     }
-    toSkip = length
-    return at + HEADER_BYTES
-  }
-
-  return (chunk) => {
-    const buffer = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
-    let at = 0
-    for (let next = step(buffer, at); next !== undefined; next = step(buffer, at)) at = next
-    rest = buffer.subarray(at)
-  }
+    return { next: at + HEADER_BYTES, toSkip: length }
+  })
 }
 
 function commandName(head: Buffer): string {

@@ -1,21 +1,15 @@
+import { readPieces } from './stream-pieces.ts'
+
 /**
  * Reads a client's stream to Redis (RESP: arrays of bulk strings) and tells the name of each command, in lower case. What a
  * script does inside Redis is not in this stream.
  * @returns takes the stream's pieces, cut anywhere
  */
 export function createRedisCommandReader(onCommand: (name: string) => void): (chunk: Buffer) => void {
-  let rest: Buffer = Buffer.alloc(0)
   let wordsLeft = 0
   let isName = false
-  let toSkip = 0
 
-  /** Takes what begins at `at`; returns where the next thing begins, or undefined where the piece ends before that. */
-  function step(buffer: Buffer, at: number): number | undefined {
-    if (toSkip > 0) {
-      const skipped = Math.min(toSkip, buffer.length - at)
-      toSkip -= skipped
-      return skipped === 0 ? undefined : at + skipped
-    }
+  return readPieces((buffer, at) => {
     const lineEnd = buffer.indexOf('\r\n', at)
     if (lineEnd < 0) return undefined
     const length = Number(buffer.toString('latin1', at + 1, lineEnd))
@@ -23,7 +17,7 @@ export function createRedisCommandReader(onCommand: (name: string) => void): (ch
     if (wordsLeft === 0) {
       wordsLeft = length
       isName = true
-      return next
+      return { next, toSkip: 0 }
     }
     if (isName) {
       if (buffer.length < next + length) return undefined
@@ -31,14 +25,6 @@ export function createRedisCommandReader(onCommand: (name: string) => void): (ch
       isName = false
     }
     wordsLeft -= 1
-    toSkip = length + 2
-    return next
-  }
-
-  return (chunk) => {
-    const buffer = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
-    let at = 0
-    for (let next = step(buffer, at); next !== undefined; next = step(buffer, at)) at = next
-    rest = buffer.subarray(at)
-  }
+    return { next, toSkip: length + 2 }
+  })
 }
