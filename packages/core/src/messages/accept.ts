@@ -52,6 +52,8 @@ type FlushResult = Outcome | { error: unknown }
 
 /** Rows of one transaction: enough to spread the cost of a commit, few enough to keep it short. */
 const MAX_FLUSH = 500
+/** While one commits, the text of the next can be made and its rows be written. */
+const FULL_FLUSHES_AT_ONCE = 2
 const MAX_FLUSH_BYTES = 4 * 1024 * 1024
 /** Messages whose jobs Redis has not taken yet; beyond, a Redis that is slow or hangs gets no more to remember. */
 const MAX_ENQUEUEING = 5_000
@@ -98,6 +100,7 @@ export function createAcceptor({ pool, queues, rules, onEnqueueError, onFlush }:
 
   const batcher = createBatcher<ValidMessage, FlushResult>({
     maxItems: MAX_FLUSH,
+    concurrencyWhenFull: FULL_FLUSHES_AT_ONCE,
     maxBytes: MAX_FLUSH_BYTES,
     holderOf: ({ tenantId }) => tenantId,
     // Where numbers are delicate the data is stored twice (insert-messages.ts).

@@ -72,6 +72,26 @@ describe('createBatcher', () => {
     expect(gate.batches()).toEqual([[1], [2, 3, 4]])
   })
 
+  it('begins another flush beside the first only while what waits fills it', async () => {
+    const gate = createGate()
+    const batcher = createBatcher({ maxItems: 2, concurrencyWhenFull: 2, flush: gate.flush })
+    for (const item of [1, 2, 3]) void batcher.add(item)
+    await settled()
+    expect(gate.batches()).toEqual([[1, 2]])
+    for (const item of [4, 5, 6]) void batcher.add(item)
+    await settled()
+    expect(gate.batches()).toEqual([
+      [1, 2],
+      [3, 4],
+    ])
+    gate.calls[1]?.succeed()
+    await settled()
+    expect(gate.batches()[2]).toEqual([5, 6])
+    gate.calls[2]?.succeed()
+    gate.calls[0]?.succeed()
+    await batcher.drain()
+  })
+
   it('rejects all items of a failed batch and goes on with the next', async () => {
     const gate = createGate()
     const batcher = createBatcher({ maxItems: 2, flush: gate.flush })

@@ -14,6 +14,11 @@ export interface BatcherOptions<Item, Result> {
   holderOf?(item: Item): string
   /** Flushes under way at once; default 1. With more, batches still begin in order. */
   concurrency?: number
+  /**
+   * The same while what waits fills a batch, which nothing is gained by waiting for; default `concurrency`. Below that, fewer and
+   * larger batches cost less than more at once.
+   */
+  concurrencyWhenFull?: number
   /** Does the work of a batch: one result per item, in the items' order. A rejection rejects every item of the batch. */
   flush(items: Item[]): Promise<Result[]>
   /** True for a rejection whose cause may lie in one item: each of the batch is then flushed alone, once. Default: never. */
@@ -42,7 +47,7 @@ interface Entry<Item, Result> {
  */
 export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result>): Batcher<Item, Result> {
   const { maxItems, maxBytes = Number.POSITIVE_INFINITY, sizeOf = () => 0, concurrency = 1, flush } = options
-  const { isolates = () => false, holderOf = () => '' } = options
+  const { isolates = () => false, holderOf = () => '', concurrencyWhenFull = concurrency } = options
   if (!(maxItems >= 1 && concurrency >= 1)) throw new RangeError('maxItems and concurrency must be at least 1')
   const waiting = createFairLines<Entry<Item, Result>>()
   let flushing = 0
@@ -50,12 +55,16 @@ export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result
   let scheduled = false
   let drained = Promise.withResolvers<void>()
 
+  function mayFlush(): boolean {
+    return flushing < (waiting.size() < maxItems ? concurrency : concurrencyWhenFull)
+  }
+
   function schedule(): void {
-    if (scheduled || flushing >= concurrency) return
+    if (scheduled || !mayFlush()) return
     scheduled = true
     queueMicrotask(() => {
       scheduled = false
-      while (waiting.size() > 0 && flushing < concurrency) void run(nextBatch(waiting, maxItems, maxBytes))
+      while (waiting.size() > 0 && mayFlush()) void run(nextBatch(waiting, maxItems, maxBytes))
     })
   }
 
