@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { KEPT_FOR_PEOPLE } from '@message-center/core/queues/jobs.ts'
 import { queuePrefix } from '@message-center/core/queues/queues.ts'
 import { createPatientRedis } from '@message-center/core/queues/redis.ts'
 import type { Env } from '@message-center/core/settings/env.ts'
@@ -67,6 +68,7 @@ export function startConsumer<Data>(
       lockDuration: LOCK_MS,
       stalledInterval: STALLED_EVERY_MS,
       maxStalledCount: MAX_STALLED,
+      ...KEPT_FOR_PEOPLE,
     })
     worker.on('error', (error) => logger.warn({ err: error, queue }, 'queue'))
     const run: Run = { worker, connection, inHand: 0 }

@@ -90,7 +90,8 @@ function createBench() {
         names.map((name, index) => ({
           name,
           data: { tenantId, key, ...fields },
-          opts: { attempts: 1, priority: 1 + first + index },
+          // All of them are counted in the end.
+          opts: { attempts: 1, priority: 1 + first + index, removeOnComplete: false },
         })),
       )
       return names

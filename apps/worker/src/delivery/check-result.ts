@@ -24,10 +24,7 @@ const CONCURRENCY = 16
 const JOB_OPTIONS = {
   attempts: 5,
   backoff: { type: 'exponential', delay: 15_000 },
-  removeOnComplete: { count: 100 },
-  removeOnFail: { count: 1000 },
   stackTraceLimit: 1,
-  keepLogs: 10,
 }
 
 /** The producer side: a delayed job per task. */

@@ -94,5 +94,5 @@ test('what nothing holds back can be taken at once, however long it takes to mak
   clock.mockRestore()
   const jobs = await queues.channel('LOCAL').getJobs(['prioritized', 'waiting', 'delayed'])
   const job = jobs.find(({ name }) => name === ref.messageId)
-  expect([await job?.getState(), job?.opts.delay]).toEqual(['prioritized', 0])
+  expect([await job?.getState(), job?.delay]).toEqual(['prioritized', 0])
 })

@@ -67,15 +67,17 @@ export function createDispatcher(deps: DispatcherDependencies) {
       return
     }
     if (result.callback) onCallbackDue(result.callback)
-    const jobs = result.tasks.map(({ generation, ...task }): TaskJob => {
-      const channel = context.allChannels.find((candidate) => candidate.channelType === task.channelType)
+    const jobs = result.tasks.map(({ taskId, channelType, configId, generation }): TaskJob => {
+      const channel = context.allChannels.find((candidate) => candidate.channelType === channelType)
       return {
         name: message.messageId,
         data: {
           tenantId: message.tenantId,
           messageId: message.messageId,
           createTime: message.createTime,
-          ...task,
+          taskId,
+          channelType,
+          configId,
           changeNumber: message.changeNumber,
           sendableSince: sendableSince(message),
           ...(message.expiresAt ? { expiresAt: message.expiresAt.getTime() } : {}),
@@ -84,7 +86,7 @@ export function createDispatcher(deps: DispatcherDependencies) {
         },
         fair: { tenantId: message.tenantId, priority: message.priority },
         opts: channelJobOptions({
-          taskId: task.taskId,
+          taskId,
           generation,
           retries: channel?.config?.retry.max ?? defaults.retryMax,
           initialDelayMs: channel?.config?.retry.initialDelayMs ?? defaults.retryInitialDelayMs,

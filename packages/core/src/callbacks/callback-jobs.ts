@@ -6,8 +6,6 @@ export type CallbackJob = CallbackRef
 
 /** Callbacks have no levels of urgency: tenants take turns. */
 const LEVEL = 5
-/** Finished jobs are kept only for people who look into the queue; nothing reads them. */
-const KEPT_FOR_PEOPLE = { removeOnComplete: { count: 100 }, removeOnFail: { count: 1000 } }
 
 /** The same for all tries of an event: each job only says when to look at MySQL next. */
 export function callbackJobId({ rowId, generation }: Pick<CallbackRef, 'rowId' | 'generation'>): string {
@@ -21,11 +19,11 @@ export async function addCallbackJobs(
 ): Promise<void> {
   const jobs = callbacks.map(({ notBefore = 0, tenantId, messageId, createTime, rowId, generation }): NewJob => {
     const data: CallbackJob = { tenantId, messageId, createTime, rowId, generation }
-    const opts = { ...KEPT_FOR_PEOPLE, jobId: callbackJobId(data), delay: Math.max(0, notBefore - Date.now()) }
+    const delay = Math.max(0, notBefore - Date.now())
     return {
       name: messageId,
       data,
-      opts: { ...opts, stackTraceLimit: 1, keepLogs: 10 },
+      opts: { jobId: callbackJobId(data), delay, stackTraceLimit: 1 },
       fair: { tenantId, priority: LEVEL },
     }
   })

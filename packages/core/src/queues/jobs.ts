@@ -28,16 +28,17 @@ export interface ChannelJob {
   traceparent?: string
 }
 
-/** Finished jobs are kept only for people who look into the queue; nothing reads them. */
-const KEPT_FOR_PEOPLE = { removeOnComplete: { count: 100 }, removeOnFail: { count: 1000 } }
+/**
+ * Finished jobs are kept only for people who look into the queue; nothing reads them. Workers are told, not each job, which
+ * would carry it through Redis.
+ */
+export const KEPT_FOR_PEOPLE = { removeOnComplete: { count: 100 }, removeOnFail: { count: 1000 } }
 
 /** A fault of the system (database away …) repeats the job for as long as it takes; the reconciler watches besides. */
 export const PIPELINE_JOB_OPTIONS: JobsOptions = {
-  ...KEPT_FOR_PEOPLE,
   attempts: 1_000_000,
   backoff: { type: 'fixed', delay: 2_000 },
   stackTraceLimit: 1,
-  keepLogs: 10,
 }
 
 /** A task's job: a new generation has a new id, so that an old job kept for people does not stand in its way. */
@@ -58,12 +59,10 @@ export function channelJobOptions(job: {
   delayMs: number
 }): JobsOptions {
   return {
-    ...KEPT_FOR_PEOPLE,
     jobId: channelJobId(job.taskId, job.generation),
     attempts: job.retries + 1,
     backoff: { type: 'exponential', delay: job.initialDelayMs },
-    delay: Math.max(0, job.delayMs),
+    ...(job.delayMs > 0 ? { delay: job.delayMs } : {}),
     stackTraceLimit: 1,
-    keepLogs: 10,
   }
 }

@@ -44,13 +44,14 @@ test('keeps what it was told through kill -9 and restart, on the same port', asy
   expect(ownerRecord(redis.pid).identity).toBeUndefined()
 })
 
-test('runs with an append-only file, without snapshots and without eviction', async () => {
+test('runs with an append-only file, without snapshots, without eviction and with jobs in one piece', async () => {
   const redis = await startRedis({ dir })
   try {
     for (const [name, value] of [
       ['appendonly', 'yes'],
       ['appendfsync', 'everysec'],
       ['maxmemory-policy', 'noeviction'],
+      ['hash-max-ziplist-value', '1024'],
       ['bind', '127.0.0.1'],
       ['save', ''],
     ] as const) {
