@@ -36,9 +36,12 @@ export interface Attempt {
 /** Why a send is broken off: the worker was told to stop, and cannot wait any longer for the provider's answer. */
 export class WorkerStops extends Error {}
 
-/** The same for every attempt of a task, so that a provider which looks at it takes the message once. */
-function taskKey({ taskId }: Pick<ChannelJob, 'taskId'>): string {
-  return `mc-${taskId}`
+/**
+ * The same for every attempt of a task, so that a provider which looks at it takes the message once. The ids of a database
+ * that was made anew begin again, and of another system that sends to the same robot are the same: the time tells them apart.
+ */
+export function taskKey({ taskId, createTime }: Pick<ChannelJob, 'taskId' | 'createTime'>): string {
+  return `mc-${taskId}-${createTime.replaceAll(/\D/g, '')}`
 }
 
 /**

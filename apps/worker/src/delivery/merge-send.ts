@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { secretsIn } from '@message-center/core/configs/channel-config-secrets.ts'
 import { advanceLine } from './advance-line.ts'
-import { send } from './attempt.ts'
+import { send, taskKey } from './attempt.ts'
 import { type Companion, partOf } from './merge-company.ts'
 import { type MergeableType, mergeParts } from './merge-content.ts'
 import { createProgress } from './progress.ts'
@@ -43,7 +43,7 @@ export async function sendTogether(
       adapter,
       task: { ...claim.task, renderedContent, recipients },
       progress: NO_PROGRESS,
-      idempotencyKey: keyOf(members.map((member) => member.job.taskId)),
+      idempotencyKey: keyOf(members.map((member) => taskKey(member.job))),
     },
     deps,
   ).then(
@@ -81,6 +81,6 @@ async function wakeCompany(company: readonly Companion[], deps: DeliveryDependen
 }
 
 /** The same for the same set of tasks, and for no other. */
-function keyOf(taskIds: readonly string[]): string {
-  return `mc-${createHash('sha256').update(taskIds.toSorted().join(',')).digest('hex').slice(0, 40)}`
+function keyOf(taskKeys: readonly string[]): string {
+  return `mc-${createHash('sha256').update(taskKeys.toSorted().join(',')).digest('hex').slice(0, 40)}`
 }

@@ -15,7 +15,7 @@ const MAX_LOAD = 500
  * Messages at work at once, for each job that may be: enough to fill the batches. More of them finish no earlier, and whoever
  * comes next waits for all that are there before.
  */
-const AT_WORK_PER_JOB = 3
+const AT_WORK_PER_JOB = 2
 
 /**
  * The consumer of accepted messages. A job carries what one group commit took of one tenant; its messages run side by
