@@ -18,6 +18,8 @@ export interface LoadOrder {
 
 /** What it answers on its output, as JSON. */
 export interface LoadResult {
+  /** Requests that were answered by 2xx. */
+  answered: number
   perSecond: number
   p50Ms: number
   p99Ms: number
@@ -46,7 +48,8 @@ async function generate(order: LoadOrder): Promise<LoadResult> {
   // Not until it resolves: it looks only once a second whether it is done.
   const seconds = (lastAnswerAt - startedAt) / 1000
   const { latency, non2xx, errors } = result
-  return { perSecond: result['2xx'] / seconds, p50Ms: latency.p50, p99Ms: latency.p99, errors: non2xx + errors }
+  const answered = result['2xx']
+  return { answered, perSecond: answered / seconds, p50Ms: latency.p50, p99Ms: latency.p99, errors: non2xx + errors }
 }
 
 if (import.meta.main) process.stdout.write(JSON.stringify(await generate((await json(process.stdin)) as LoadOrder)))

@@ -5,6 +5,7 @@ import { createConfig, createTemplate } from '../testing/demo-tenant.ts'
 import type { TestSystem } from '../testing/test-system.ts'
 import { until } from '../testing/until.ts'
 import { type Bench, BUSINESS_TYPE, type Measured, type Row, setSettings, startBenchSystem } from './bench-system.ts'
+import { metricsOf, redisMiB, residentMiB } from './memory.ts'
 import { amount } from './report.ts'
 import { type Latency, latencyOf } from './statistics.ts'
 
@@ -162,20 +163,16 @@ const finalMessages = (system: TestSystem) => count(system, 'NOT IN')
 function watchPeaks(system: TestSystem, redisUrl: string) {
   const redis = new Redis(redisUrl)
   const peaks = { peakWaiting: 0, peakRssMiB: { api: 0, worker: 0 }, peakRedisMiB: 0 }
-  const MIB = 1024 * 1024
   const look = async () => {
-    const metrics = async (url: string) => (await fetch(`${url}/metrics`)).text()
-    const value = (text: string, name: string) => Number(new RegExp(`^${name} (\\S+)`, 'm').exec(text)?.[1] ?? 0)
-    const [api, worker, info] = await Promise.all([
-      metrics(system.apis[0]?.url ?? ''),
-      metrics(system.workers[0]?.url ?? ''),
-      redis.info('memory'),
+    const [api, worker, redisUses] = await Promise.all([
+      metricsOf(system.apis[0]?.url ?? ''),
+      metricsOf(system.workers[0]?.url ?? ''),
+      redisMiB(redis),
     ])
-    const rss = (text: string) => value(text, 'process_resident_memory_bytes') / MIB
-    peaks.peakRssMiB.api = Math.max(peaks.peakRssMiB.api, rss(api))
-    peaks.peakRssMiB.worker = Math.max(peaks.peakRssMiB.worker, rss(worker))
-    peaks.peakWaiting = Math.max(peaks.peakWaiting, value(api, 'message_center_waiting_messages'))
-    peaks.peakRedisMiB = Math.max(peaks.peakRedisMiB, usedMemory(info) / MIB)
+    peaks.peakRssMiB.api = Math.max(peaks.peakRssMiB.api, residentMiB(api))
+    peaks.peakRssMiB.worker = Math.max(peaks.peakRssMiB.worker, residentMiB(worker))
+    peaks.peakWaiting = Math.max(peaks.peakWaiting, api('message_center_waiting_messages'))
+    peaks.peakRedisMiB = Math.max(peaks.peakRedisMiB, redisUses)
   }
   const stopping = new AbortController()
   const done = (async () => {
@@ -192,8 +189,4 @@ function watchPeaks(system: TestSystem, redisUrl: string) {
       return peaks
     },
   }
-}
-
-function usedMemory(info: string): number {
-  return Number(/^used_memory:(\d+)/m.exec(info)?.[1] ?? 0)
 }

@@ -13,6 +13,16 @@ export function spreadOf(values: readonly number[]): Spread {
   return { median, min: sorted[0] ?? Number.NaN, max: sorted.at(-1) ?? Number.NaN, values: [...values] }
 }
 
+/** Where something was at which time. */
+export type Point = readonly [x: number, y: number]
+
+/** How much y grows for each 1 of x, by least squares. */
+export function slopeOf(points: readonly Point[]): number {
+  const mean = (pick: (point: Point) => number) => points.reduce((sum, point) => sum + pick(point), 0) / points.length
+  const [meanX, meanY] = [mean(([x]) => x), mean(([, y]) => y)]
+  return mean(([x, y]) => (x - meanX) * (y - meanY)) / mean(([x]) => (x - meanX) ** 2)
+}
+
 export interface Latency {
   samples: number
   p50Ms: number

@@ -9,6 +9,7 @@ import { measureIsolation } from '../bench/measure-isolation.ts'
 import { measureLatency } from '../bench/measure-latency.ts'
 import { measureOverload } from '../bench/measure-overload.ts'
 import { measureScale } from '../bench/measure-scale.ts'
+import { measureSoak } from '../bench/measure-soak.ts'
 import { storeResults, tableOf } from '../bench/report.ts'
 import { startServices } from '../services/services.ts'
 import { createTestDataDir } from '../testing/test-data-dir.ts'
@@ -35,11 +36,14 @@ const OPTIONS = {
   /** Of the part `age`. */
   messages: { type: 'string' },
   folder: { type: 'string' },
+  /** Of the part `soak`. */
+  minutes: { type: 'string', default: '30' },
 } as const
 
 /**
  * `npm run bench`: all figures side by side in one run; ratios and costs count, absolute figures depend on the machine.
  * `npm run bench -- [--quick] [part …]`: less exact in under two minutes; some parts alone (docs/performance.md).
+ * `npm run bench -- soak [--minutes N]`: memory under a load that lasts.
  * `npm run bench -- age [--messages N] [--folder DIR]`: with 10 million messages; a folder keeps them for the next time.
  */
 async function main(): Promise<void> {
@@ -71,7 +75,8 @@ function order(): { quick: boolean; parts: [string, Part][] } {
   const { values, positionals } = parseArgs({ options: OPTIONS, allowPositionals: true })
   const { folder, messages } = values
   const age: Part = (bench) => measureAge(bench, { folder, messages: messages ? Number(messages) : undefined }, say)
-  const all: Record<string, Part> = { ...PARTS, ...APART, age }
+  const soak: Part = (bench) => measureSoak(bench, Number(values.minutes))
+  const all: Record<string, Part> = { ...PARTS, ...APART, age, soak }
   const parts = positionals.map((name): [string, Part] => {
     const part = all[name]
     if (!part) throw new Error(`there is no part '${name}': ${Object.keys(all).join(', ')}`)

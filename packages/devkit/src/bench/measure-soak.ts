@@ -1,0 +1,151 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { Redis } from 'ioredis'
+import type { RowDataPacket } from 'mysql2/promise'
+import type { TestSystem } from '../testing/test-system.ts'
+import { until } from '../testing/until.ts'
+import {
+  type Bench,
+  benchMessage,
+  forgetMessages,
+  type Measured,
+  type Row,
+  setUpTenant,
+  startBenchSystem,
+  THREE_CHANNELS,
+} from './bench-system.ts'
+import { openCount, runMessages } from './measure-end-to-end.ts'
+import { heapMiB, metricsOf, redisMiB, residentMiB } from './memory.ts'
+import { amount } from './report.ts'
+import { runLoad } from './run-load.ts'
+import { type Point, slopeOf, spreadOf } from './statistics.ts'
+
+/** MiB, or a number, of each part at one time. */
+interface Sample {
+  hours: number
+  values: Record<string, number>
+}
+
+/** How a part's memory went, after the warm-up. */
+interface Course {
+  firstThird: number
+  lastThird: number
+  /** By least squares. */
+  perHour: number
+}
+
+const LOAD_SHARE = 0.7
+const CONNECTIONS = 16
+const SAMPLE_MS = 5_000
+/** Caches fill and code is compiled meanwhile. */
+const WARM_UP_SHARE = 0.2
+const APIS = 2
+const WORKERS = 2
+
+/** Memory of all processes over a long time at 70 % of what the system can: whether anything grows that never ends. */
+export async function measureSoak(bench: Bench, minutes: number): Promise<Measured> {
+  const system = await startBenchSystem(bench, { apis: APIS, workers: WORKERS })
+  const redis = new Redis(bench.services.redisUrl)
+  try {
+    const capacity = await capacityOf(system, bench.quick ? 2_000 : 10_000)
+    const samples: Sample[] = []
+    const start = performance.now()
+    const load = postSteadily(system, capacity * LOAD_SHARE, minutes * 60)
+    const ended = load.then(() => true)
+    do samples.push({ hours: (performance.now() - start) / 3_600_000, values: await valuesOf(system, redis) })
+    while (!(await Promise.race([ended, delay(SAMPLE_MS, false)])))
+    const posted = await load
+    await until('all to be final', async () => (await openCount(system)) === 0, 300_000)
+    const counts = await countsOf(system)
+    const courses = coursesOf(samples)
+    return {
+      rows: rowsOf({ capacity, minutes, posted, counts, courses }),
+      results: { capacity, minutes, posted, counts, courses, samples },
+    }
+  } finally {
+    redis.disconnect()
+    await system.stop()
+  }
+}
+
+/** Messages a second, when warm. */
+async function capacityOf(system: TestSystem, messages: number): Promise<number> {
+  const call = await setUpTenant(system, THREE_CHANNELS)
+  await runMessages(system, call, messages, {})
+  const { perSecond } = await runMessages(system, call, messages, {})
+  await forgetMessages(system)
+  return perSecond
+}
+
+/** Posts at a pace, whatever the answers take; each API gets its share. @returns messages that were accepted */
+async function postSteadily(system: TestSystem, perSecond: number, seconds: number): Promise<number> {
+  const { messageId: _, ...message } = benchMessage(THREE_CHANNELS)
+  const results = await Promise.all(
+    system.apis.map(({ url }) =>
+      runLoad({
+        url: `${url}/api/messages`,
+        token: system.token(),
+        body: JSON.stringify(message),
+        connections: CONNECTIONS,
+        perSecond: Math.floor(perSecond / APIS),
+        seconds,
+      }),
+    ),
+  )
+  return results.reduce((sum, { answered }) => sum + answered, 0)
+}
+
+async function valuesOf(system: TestSystem, redis: Redis): Promise<Record<string, number>> {
+  const processes = { API: system.apis, worker: system.workers }
+  const values: Record<string, number> = {}
+  for (const [name, list] of Object.entries(processes)) {
+    for (const [index, { url }] of list.entries()) {
+      const metric = await metricsOf(url)
+      values[`${name} ${index + 1}, resident`] = residentMiB(metric)
+      values[`${name} ${index + 1}, heap`] = heapMiB(metric)
+    }
+  }
+  values.Redis = await redisMiB(redis)
+  values['Redis keys'] = await redis.dbsize()
+  values['messages not final'] = await openCount(system)
+  return values
+}
+
+function coursesOf(samples: readonly Sample[]): Record<string, Course> {
+  const warm = samples.slice(Math.floor(samples.length * WARM_UP_SHARE))
+  const third = Math.max(1, Math.floor(warm.length / 3))
+  return Object.fromEntries(
+    Object.keys(warm[0]?.values ?? {}).map((part) => {
+      const points = warm.map(({ hours, values }): Point => [hours, values[part] ?? Number.NaN])
+      const median = (some: readonly Point[]) => spreadOf(some.map(([, value]) => value)).median
+      const course = { firstThird: median(points.slice(0, third)), lastThird: median(points.slice(-third)) }
+      return [part, { ...course, perHour: slopeOf(points) }]
+    }),
+  )
+}
+
+/** Messages by status. */
+async function countsOf({ pool }: TestSystem): Promise<Record<string, number>> {
+  const [rows] = await pool.query<RowDataPacket[]>('SELECT status, COUNT(*) AS n FROM msg_message GROUP BY status')
+  return Object.fromEntries(rows.map(({ status, n }) => [status, Number(n)]))
+}
+
+function rowsOf(soak: {
+  capacity: number
+  minutes: number
+  posted: number
+  counts: Record<string, number>
+  courses: Record<string, Course>
+}): Row[] {
+  const { capacity, minutes, posted, counts, courses } = soak
+  return [
+    [`soak, ${minutes} min at ${LOAD_SHARE * 100} % of ${amount(capacity)} messages/s`, `${posted} accepted`],
+    // What was under way when the load ended has no answer and may be there.
+    ['  in the end', JSON.stringify(counts), `SUCCESS ≥ ${posted}`],
+    ...Object.entries(courses).map(([part, { firstThird, lastThird, perHour }]): Row => {
+      const unit = part.startsWith('messages') || part.endsWith('keys') ? '' : ' MiB'
+      const sign = perHour < 0 ? '−' : '+'
+      const change = `${sign}${amount(Math.abs(perHour))}${unit} an hour`
+      return [`  ${part}`, `${amount(firstThird)} → ${amount(lastThird)}${unit}, ${change}`]
+    }),
+  ]
+}
