@@ -69,6 +69,7 @@ import { templateRoutes } from './routes/templates.ts'
 import { buildRpcServer } from './rpc/server.ts'
 import { traceAcceptor } from './tracing/trace-acceptor.ts'
 import { traceRequestsPlugin } from './tracing/trace-requests.ts'
+import { TRUSTED_PROXIES } from './trusted-proxies.ts'
 import { createTaskWithdrawal } from './withdraw-tasks.ts'
 
 const DATABASE_CONNECTIONS = 10
@@ -78,11 +79,6 @@ const COMMIT_CONNECTIONS = 2
 const ANSWER_LIMIT_MS = 30_000
 /** Of any body; routes that take more or less say so. */
 const BODY_LIMIT = 256 * 1024
-/**
- * Whose `X-Forwarded-For` is believed: proxies on this host or in a private net, where a load balancer stands. Whoever comes
- * from the Internet without one is seen with his own address, whatever he writes there.
- */
-const TRUSTED_PROXIES = ['loopback', 'linklocal', 'uniquelocal']
 
 /**
  * Builds the API and its RPC server; they listen to nothing. Closing the API closes both, answers what is in hand and closes

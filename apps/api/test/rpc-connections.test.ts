@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs'
-import { connect } from 'node:http2'
+import { type ClientHttp2Session, connect } from 'node:http2'
 import { request } from 'node:https'
 import { join } from 'node:path'
+import { connect as connectTls } from 'node:tls'
 import { createClient } from '@connectrpc/connect'
 import { createGrpcTransport } from '@connectrpc/connect-node'
 import { freePort } from '@message-center/devkit/services/ports.ts'
@@ -64,17 +65,25 @@ test('with a certificate, HTTP/2 and HTTP/1.1 go through TLS', async () => {
   const secure = await startApiHere(urls, files)
   try {
     const url = secure.rpcUrl.replace('http:', 'https:')
-    const session = connect(url, { rejectUnauthorized: false })
+    const { hostname, port } = new URL(url)
+    // Dubbo's client asks for nothing by ALPN.
+    const unasked = connectTls({ host: hostname, port: Number(port), rejectUnauthorized: false })
     const headers = { authorization: `Bearer ${secure.environment.token()}`, 'content-type': 'application/json' }
     const path = `/${SERVICE}/sendMessage`
     const body = '[{"businessType":"A","businessData":{}}]'
-    const byHttp2 = await new Promise((resolve, reject) => {
-      const stream = session.request({ ':method': 'POST', ':path': path, ...headers })
-      stream.once('response', (received) => resolve(received[':status']))
-      stream.once('error', reject)
-      stream.resume().end(body)
-    })
-    session.destroy()
+    const byHttp2 = async (session: ClientHttp2Session) => {
+      try {
+        return await new Promise((resolve, reject) => {
+          session.once('error', reject)
+          const stream = session.request({ ':method': 'POST', ':path': path, ...headers })
+          stream.once('response', (received) => resolve(received[':status']))
+          stream.once('error', reject)
+          stream.resume().end(body)
+        })
+      } finally {
+        session.destroy()
+      }
+    }
     const byHttp1 = await new Promise((resolve, reject) => {
       const call = request(`${url}${path}`, { method: 'POST', rejectUnauthorized: false, headers }, (answer) =>
         resolve(answer.resume().statusCode),
@@ -82,7 +91,11 @@ test('with a certificate, HTTP/2 and HTTP/1.1 go through TLS', async () => {
       call.once('error', reject)
       call.end(body)
     })
-    expect([byHttp2, byHttp1]).toEqual([200, 200])
+    expect([
+      await byHttp2(connect(url, { rejectUnauthorized: false })),
+      await byHttp2(connect(url, { createConnection: () => unasked })),
+      byHttp1,
+    ]).toEqual([200, 200, 200])
   } finally {
     await secure.stop()
   }

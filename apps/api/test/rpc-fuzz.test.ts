@@ -75,6 +75,89 @@ test('Hessian that was cut off or changed anywhere is refused, or is another mes
   await stillServes()
 })
 
+/** What a reader that looks classes up, or makes objects of them, would stumble over. */
+const CLASS_NAMES = [
+  '',
+  '__proto__',
+  'constructor',
+  'toString',
+  'java.lang.Runtime',
+  'java.lang.Class',
+  'java.lang.Long',
+  'java.math.BigDecimal',
+  'java.time.Ser',
+  'com.caucho.hessian.io.LocalDateHandle',
+  'javax.management.BadAttributeValueExpException',
+  'org.springframework.aop.support.DefaultBeanFactoryPointcutAdvisor',
+  '[Ljava.lang.String;',
+  '['.repeat(300),
+  'java.util.HashMap\u0000',
+  '类 🎉',
+  'a.'.repeat(30_000),
+]
+const FIELD_NAMES = [
+  '',
+  '__proto__',
+  'constructor',
+  'name',
+  'value',
+  'businessType',
+  'businessData',
+  '类',
+  'f'.repeat(9_000),
+]
+
+test('classes and fields of every name are data or refused, and change no object of ours', async () => {
+  const named = (className: string, names: readonly string[], inner: HessianValue) => ({
+    className,
+    fields: new Map<string, HessianValue>(names.map((name) => [name, inner])),
+  })
+  const objects = fc
+    .tuple(
+      fc.constantFrom(...CLASS_NAMES),
+      fc.uniqueArray(fc.constantFrom(...FIELD_NAMES)),
+      fc.constantFrom(...CLASS_NAMES),
+    )
+    .map(([outer, names, inner]) =>
+      named(outer, names, named(inner, names, { className: 'A', fields: new Map([['isPolluted', true]]) })),
+    )
+  const asData = objects.map((object) =>
+    named('com.messagecenter.api.Message', ['businessType', 'businessData'], object),
+  )
+  await fc.assert(
+    fc.asyncProperty(fc.oneof(objects, asData), fc.constantFrom(...METHODS), async (object, method) => {
+      expect(REFUSALS).toContain(await post(wrapped(encodeHessian(object)), method))
+    }),
+    { numRuns: 150 },
+  )
+  expect({}).not.toHaveProperty('isPolluted')
+  await stillServes()
+})
+
+test('class definitions of thousands of fields, thousands of definitions, and one that there is not are refused or data', async () => {
+  const short = (text: string) => Buffer.concat([Buffer.from([text.length]), Buffer.from(text)])
+  const int = (value: number) =>
+    Buffer.from([0x49, value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255])
+  const definition = (fields: readonly string[]) =>
+    Buffer.concat([Buffer.from('C'), short('A'), int(fields.length), ...fields.map(short)])
+  const many = Array.from({ length: 20_000 }, (_, index) => String(index))
+  const [first, nulls] = [Buffer.from([0x60]), Buffer.alloc(20_000, 'N')]
+  const bodies = [
+    Buffer.concat([definition(many), first, nulls]),
+    Buffer.concat([definition(many.map(() => 'same')), first, nulls]),
+    Buffer.concat([...many.map(() => definition([])), first]),
+    Buffer.concat([definition([]), Buffer.from([0x6f])]),
+    Buffer.concat([Buffer.from('O'), int(0x7fff_ffff)]),
+    // A name, an index or a length that is itself such a thing, without end.
+    ...['C', 'O', 'Q', 'X', 'V'].map((tag) => Buffer.alloc(200_000, tag)),
+  ]
+  for (const method of METHODS)
+    for (const body of bodies) expect([3, 8, 0]).toContain(await post(wrapped(body), method))
+  for (const args of [[], [first, first], Array.from({ length: 1_000 }, () => Buffer.from('N'))])
+    expect(await post(wrapped(...args))).toBe(3)
+  await stillServes()
+})
+
 test('huge lengths, deep nesting, cycles and references that multiply take no memory and are refused', async () => {
   const int = (value: number) => [0x49, value >>> 24, (value >>> 16) & 255, (value >>> 8) & 255, value & 255]
   const deep = Buffer.concat([Buffer.alloc(100_000, 0x79), Buffer.from('N')])

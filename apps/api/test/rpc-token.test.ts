@@ -56,6 +56,22 @@ test('a wrong token, an unknown client and a role that may not send are refused'
   expect(statuses).toEqual([16, 16, 16, 16, 16, Code.PermissionDenied])
 })
 
+test('who shows too many wrong tokens is no longer listened to, in whose name it be; who has shown a right one is', async () => {
+  const [attacked, known] = [await newClient(), await newClient()]
+  const from = (address: string, token: string) => send({ token, 'x-forwarded-for': address })
+  const statusOf = async (address: string, token: string) => (await from(address, token)).grpcStatus
+  expect(await statusOf('203.0.113.7', known.rpcToken)).toBe(0)
+  for (let attempt = 0; attempt < 30; attempt++)
+    expect(await statusOf('203.0.113.7', `${attacked.rpcToken}x`)).toBe(Code.Unauthenticated)
+  expect(await from('203.0.113.7', `${attacked.rpcToken}y`)).toMatchObject({
+    grpcStatus: Code.ResourceExhausted,
+    grpcMessage: expect.stringContaining('too many failed attempts'),
+  })
+  expect(await statusOf('203.0.113.7', known.rpcToken)).toBe(0)
+  // Elsewhere the attacked client is let in as ever.
+  expect(await statusOf('203.0.113.8', attacked.rpcToken)).toBe(0)
+})
+
 test('a client that is disabled or deleted is refused within seconds, however often it has called', async () => {
   const admin = api.caller({ roles: ['admin', 'sender'] })
   const { id, rpcToken } = await newClient()

@@ -157,6 +157,25 @@ describe('gRPC', () => {
     expect(grpcStatus).toBe(Code.ResourceExhausted)
   })
 
+  test('a message may have 256 KiB whole, whatever its frame takes, and not a byte more', async () => {
+    const call = async (filler: number) => {
+      const attributes = JSON.stringify({ note: 'x'.repeat(filler) })
+      const bytes = toBinary(
+        MessageSchema,
+        create(MessageSchema, { businessType: 'A', businessData: '{}', attributes }),
+      )
+      const { grpcStatus, grpcMessage } = await postGrpc(api.rpcUrl, `/${SERVICE}/sendMessage`, frame(bytes), bearer())
+      return { bytes: bytes.length, grpcStatus, grpcMessage }
+    }
+    const { bytes: around } = await call(200_000)
+    const most = 200_000 + 256 * 1024 - around
+    expect(await call(most)).toMatchObject({ bytes: 256 * 1024, grpcStatus: 0 })
+    expect(await call(most + 1)).toMatchObject({
+      grpcStatus: Code.ResourceExhausted,
+      grpcMessage: expect.stringContaining('262144'),
+    })
+  })
+
   test('whoever is patient for months is answered, too', async () => {
     const bytes = toBinary(MessageSchema, create(MessageSchema, { businessType: 'A', businessData: '{}' }))
     const headers = { ...bearer(), 'grpc-timeout': '99999999H' }

@@ -56,8 +56,8 @@ export interface AuthOptions {
   clientRoles: ClientRoles
   /** Where a request has its token; the `Authorization` header without it. */
   tokenOf?: (request: FastifyRequest) => string | undefined
-  /** The claims of a token that is no JWT; undefined where it may be one. @throws AppError UNAUTHORIZED */
-  claimsOfOther?: (token: string) => Promise<Claims> | undefined
+  /** The claims of a token that is no JWT; undefined where it may be one. @throws AppError UNAUTHORIZED, TOO_MANY_REQUESTS */
+  claimsOfOther?: (token: string, request: FastifyRequest) => Promise<Claims> | undefined
 }
 
 /**
@@ -97,7 +97,7 @@ export const authPlugin = fp(
       if (token === undefined) throw new AppError('UNAUTHORIZED', 'a bearer token is required')
       const known = verified.get(token)
       if (known) return known
-      const claims = (await claimsOfOther?.(token)) ?? (await verifyJwt(request))
+      const claims = (await claimsOfOther?.(token, request)) ?? (await verifyJwt(request))
       verified.add(token, claims, expiryOf(claims))
       return claims
     }

@@ -14,7 +14,7 @@ export interface FailureLimit<Request> {
  * @param whoOf what else tells those apart who are counted
  */
 export function createFailureLimit<Request extends FastifyRequest>(
-  app: FastifyInstance,
+  app: Pick<FastifyInstance, 'createRateLimit'>,
   perMinute: number,
   whoOf: (request: Request) => string = () => '',
 ): FailureLimit<Request> {

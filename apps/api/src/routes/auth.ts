@@ -1,30 +1,21 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type ClientStore, rolesOf } from '@message-center/core/clients/client-store.ts'
-import { logIn } from '@message-center/core/clients/log-in.ts'
 import { IssuedToken, LogIn } from '@message-center/core/contracts/clients.ts'
 import { AppError } from '@message-center/core/contracts/errors.ts'
 import type { Env } from '@message-center/core/settings/env.ts'
 import type { FastifyRequest } from 'fastify'
+import { createLimitedLogIn } from '../limited-log-in.ts'
 import { CLIENT_CLAIM } from '../plugins/auth.ts'
-import { createFailureLimit } from '../plugins/failure-limit.ts'
 import { answers } from './answers.ts'
 import { LOG_IN_EXAMPLES, withExamples } from './examples.ts'
 
 /** Short, for a token that leaks; revoking its client stops it before that. */
 const TOKEN_SECONDS = 3600
 const BODY_LIMIT = 4 * 1024
-/** Failures a minute. 256 random bits are not guessed at any speed: this spares the database, and shows who is at it. */
-const FAILURES_PER_CLIENT = 30
-const FAILURES_PER_ADDRESS = 300
 
 /** Tokens for API clients, signed with JWT_SECRET. */
 export const authRoutes: FastifyPluginAsyncTypebox<{ store: ClientStore; env: Env }> = async (app, { store, env }) => {
-  const ofClient = createFailureLimit<FastifyRequest<{ Body: LogIn }>>(
-    app,
-    FAILURES_PER_CLIENT,
-    ({ body }) => body.clientId,
-  )
-  const ofAddress = createFailureLimit(app, FAILURES_PER_ADDRESS)
+  const logIn = createLimitedLogIn<FastifyRequest<{ Body: LogIn }>>(app, store, ({ body }) => body.clientId)
 
   app.post('/api/auth/token', {
     bodyLimit: BODY_LIMIT,
@@ -46,12 +37,7 @@ export const authRoutes: FastifyPluginAsyncTypebox<{ store: ClientStore; env: En
           'this service issues no tokens (it has no JWT_SECRET); ask the token issuer for one',
         )
       }
-      await Promise.all([ofClient.refuseIfExceeded(request), ofAddress.refuseIfExceeded(request)])
-      const client = await logIn(store, request.body)
-      if (!client) {
-        await Promise.all([ofClient.count(request), ofAddress.count(request)])
-        throw new AppError('UNAUTHORIZED', 'there is no such client, its secret is another one, or it is disabled')
-      }
+      const client = await logIn(request.body, request)
       const claims = {
         sub: client.clientId,
         tenantId: client.tenantId,

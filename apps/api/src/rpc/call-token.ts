@@ -1,7 +1,7 @@
 import { readRpcToken } from '@message-center/core/clients/client-secret.ts'
-import { type ClientStore, rolesOf } from '@message-center/core/clients/client-store.ts'
-import { logIn } from '@message-center/core/clients/log-in.ts'
-import { AppError } from '@message-center/core/contracts/errors.ts'
+import { rolesOf } from '@message-center/core/clients/client-store.ts'
+import type { LogIn } from '@message-center/core/contracts/clients.ts'
+import type { ClientRow } from '@message-center/core/schema/clients.ts'
 import type { FastifyRequest } from 'fastify'
 import { CLIENT_CLAIM } from '../plugins/auth.ts'
 import type { Claims } from '../plugins/verified-tokens.ts'
@@ -14,18 +14,23 @@ export function tokenOfCall({ headers }: FastifyRequest): string | undefined {
   return typeof given === 'string' ? TOKEN.exec(given)?.[1] : undefined
 }
 
-/**
- * What an API client's RPC token says, as if the client had logged in; undefined where it is no such token.
- * @throws AppError UNAUTHORIZED
- */
-export function claimsOfRpcToken(clients: ClientStore, token: string): Promise<Claims> | undefined {
-  const credentials = readRpcToken(token)
-  return credentials && claimsOfClient(clients, credentials)
+/** The API client that a call's RPC token names; '' where it has no such token. */
+export function clientIdOfCall(request: FastifyRequest): string {
+  return readRpcToken(tokenOfCall(request) ?? '')?.clientId ?? ''
 }
 
-async function claimsOfClient(clients: ClientStore, credentials: Parameters<typeof logIn>[1]): Promise<Claims> {
-  const client = await logIn(clients, credentials)
-  if (!client)
-    throw new AppError('UNAUTHORIZED', 'there is no such client, its secret is another one, or it is disabled')
+/**
+ * What an API client's RPC token says, as if the client had logged in; undefined where it is no such token.
+ * @throws AppError as the log-in does
+ */
+export function claimsOfRpcToken(
+  token: string,
+  logIn: (credentials: LogIn) => Promise<ClientRow>,
+): Promise<Claims> | undefined {
+  const credentials = readRpcToken(token)
+  return credentials && logIn(credentials).then(claimsOfClient)
+}
+
+function claimsOfClient(client: ClientRow): Claims {
   return { sub: client.clientId, tenantId: client.tenantId, roles: rolesOf(client), [CLIENT_CLAIM]: client.id }
 }

@@ -9,7 +9,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 export const GRPC_UNARY = /^application\/grpc(?:\+proto)?(?:;|$)/
 
 /** A frame is a flag (1: compressed) and the length in four bytes, before the message. */
-const FRAME_BYTES = 5
+export const FRAME_BYTES = 5
 const COMPRESSED = 1
 /** 24 days: a timer of Node.js that is to take longer fires at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1

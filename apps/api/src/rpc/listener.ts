@@ -1,6 +1,7 @@
 import { createServer as createHttp1, type RequestListener } from 'node:http'
-import { createServer as createHttp2, createSecureServer, type Http2Server, type ServerHttp2Session } from 'node:http2'
+import { createServer as createHttp2, type ServerHttp2Session } from 'node:http2'
 import { createServer, type Server, type Socket } from 'node:net'
+import { createServer as createTlsServer, TLSSocket } from 'node:tls'
 
 const PREFACE_START = 'PRI'
 /** Whoever connects has to say something within. */
@@ -16,34 +17,28 @@ export interface Listener {
   drain(): void
 }
 
+const TLS = { ALPNProtocols: ['h2', 'http/1.1'], handshakeTimeout: FIRST_BYTE_MS }
 const HTTP2 = { settings: { maxConcurrentStreams: MAX_STREAMS } }
 
 /**
- * One port for HTTP/2 and HTTP/1.1: by the first bytes without TLS (no client of gRPC or Dubbo upgrades from HTTP/1.1), by
- * ALPN with it.
+ * One port for HTTP/2 and HTTP/1.1, told apart by the first bytes: no client of gRPC or Dubbo upgrades from HTTP/1.1, and
+ * through TLS Dubbo's (3.3.6) speaks HTTP/2 without having asked for it by ALPN.
  */
 export function createListener(handler: RequestListener, tls: { cert: Buffer; key: Buffer } | undefined): Listener {
   const sessions = new Set<ServerHttp2Session>()
   const sockets = new Set<Socket>()
   const http1 = createHttp1(handler)
-  const watch = (http2: Pick<Http2Server, 'on'>) =>
-    http2.on('session', (session: ServerHttp2Session) => {
-      sessions.add(session)
-      session.once('close', () => sessions.delete(session))
-    })
   // Both kinds of request have what Fastify and Connect use of them.
-  const anyHandler = handler as never
-  const server = tls
-    ? (createSecureServer({ ...HTTP2, ...tls, allowHTTP1: true }, anyHandler) as unknown as Server)
-    : createServer((socket) => route(socket))
-  const http2 = tls ? undefined : createHttp2(HTTP2, anyHandler)
-  watch(http2 ?? (server as unknown as Http2Server))
-  server.on(tls ? 'secureConnection' : 'connection', (socket: Socket) => {
-    sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
+  const http2 = createHttp2(HTTP2, handler as never)
+  http2.on('session', (session: ServerHttp2Session) => {
+    sessions.add(session)
+    session.once('close', () => sessions.delete(session))
   })
+  const server = tls ? createTlsServer({ ...tls, ...TLS }, route) : createServer(route)
 
   function route(socket: Socket): void {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
     socket.on('error', () => socket.destroy())
     socket.setTimeout(FIRST_BYTE_MS, () => socket.destroy())
     socket.once('data', (first: Buffer) => {
@@ -51,7 +46,10 @@ export function createListener(handler: RequestListener, tls: { cert: Buffer; ke
       socket.pause()
       socket.unshift(first)
       const isHttp2 = first.toString('latin1', 0, PREFACE_START.length) === PREFACE_START
-      ;(isHttp2 ? http2 : http1)?.emit('connection', socket)
+      // Without it Node.js takes a TLS connection for none of HTTP/2, whatever comes through it.
+      if (isHttp2 && socket instanceof TLSSocket) socket.alpnProtocol = 'h2'
+      const protocol = isHttp2 ? http2 : http1
+      protocol.emit('connection', socket)
       process.nextTick(() => socket.resume())
     })
   }

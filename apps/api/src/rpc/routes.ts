@@ -9,7 +9,7 @@ import { AppError } from '@message-center/core/contracts/errors.ts'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { Health } from './generated/grpc/health/v1/health_pb.js'
 import { MessageSendService } from './generated/message_center_pb.js'
-import { answerUnary, GRPC_UNARY } from './grpc-unary.ts'
+import { answerUnary, FRAME_BYTES, GRPC_UNARY } from './grpc-unary.ts'
 import { healthRoutes } from './health.ts'
 import { argumentOfJson, messageOfJson, messagesOfJson } from './json-calls.ts'
 import {
@@ -75,7 +75,7 @@ function addCall(
   const call = isBatch ? unary.batchSendMessages : unary.sendMessage
   for (const name of names) {
     app.post(`/${name}/${handler.method.name}`, {
-      bodyLimit: isBatch ? BATCH_LIMIT : MESSAGE_LIMIT,
+      bodyLimit: (isBatch ? BATCH_LIMIT : MESSAGE_LIMIT) + FRAME_BYTES,
       config: { access: ['sender'], sends: true },
       onRequest: async (request) => refuseOtherService(request, options),
       handler(request, reply) {

@@ -11,6 +11,7 @@ import type { Logger } from '@message-center/core/telemetry/logger.ts'
 import type { Tracing } from '@message-center/core/telemetry/tracing.ts'
 import fastify, { type FastifyError, type FastifyReply, type FastifyRequest, LogController } from 'fastify'
 import type { Availability } from '../availability.ts'
+import { createLimitedLogIn } from '../limited-log-in.ts'
 import { type AdmissionOptions, admissionPlugin } from '../plugins/admission.ts'
 import { authPlugin } from '../plugins/auth.ts'
 import { answerError, toAppError } from '../plugins/errors.ts'
@@ -18,9 +19,11 @@ import { rateLimitPlugin } from '../plugins/rate-limit.ts'
 import { requestIdOf } from '../plugins/request-id.ts'
 import { readMessageBody } from '../routes/message-body.ts'
 import { traceRequestsPlugin } from '../tracing/trace-requests.ts'
+import { TRUSTED_PROXIES } from '../trusted-proxies.ts'
 import { bodyReceived } from './body-received.ts'
-import { claimsOfRpcToken, tokenOfCall } from './call-token.ts'
+import { claimsOfRpcToken, clientIdOfCall, tokenOfCall } from './call-token.ts'
 import { grpcCode, grpcMessage, toConnectError } from './grpc-status.ts'
+import { FRAME_BYTES } from './grpc-unary.ts'
 import { createListener, type Listener } from './listener.ts'
 import { createMessageCalls, MESSAGE_LIMIT } from './message-send-service.ts'
 import { rpcRoutes } from './routes.ts'
@@ -58,6 +61,7 @@ export async function buildRpcServer(dependencies: RpcDependencies) {
     frameworkErrors: answerRpcError,
     return503OnClosing: false,
     genReqId: requestIdOf,
+    trustProxy: TRUSTED_PROXIES,
     bodyLimit: MESSAGE_LIMIT,
     serverFactory(handler) {
       listener = createListener(handler, readTls(env))
@@ -79,9 +83,10 @@ export async function buildRpcServer(dependencies: RpcDependencies) {
     env,
     clientRoles,
     tokenOf: tokenOfCall,
-    claimsOfOther: (token) => claimsOfRpcToken(clients, token),
+    claimsOfOther: (token, request) => claimsOfRpcToken(token, (credentials) => logIn(credentials, request)),
   })
   await app.register(rateLimitPlugin, { settings })
+  const logIn = createLimitedLogIn(app, clients, clientIdOfCall)
   await app.register(admissionPlugin, admission)
   if (tracing) await app.register(traceRequestsPlugin, { tracing })
   await app.register(rpcRoutes, {
@@ -102,10 +107,10 @@ export async function buildRpcServer(dependencies: RpcDependencies) {
   return app
 }
 
-function grpcErrorOf(error: FastifyError | AppError, bodyLimit: number | undefined): ConnectError {
+function grpcErrorOf(error: FastifyError | AppError, messageLimit: number): ConnectError {
   const told = toConnectError(error)
   if (told instanceof ConnectError) return told
-  const known = toAppError(error, bodyLimit)
+  const known = toAppError(error, messageLimit)
   return new ConnectError(known.message, grpcCode(known))
 }
 
@@ -117,9 +122,10 @@ function readTls({ rpcTlsCert, rpcTlsKey }: Env): { cert: Buffer; key: Buffer } 
 async function answerRpcError(error: FastifyError | AppError, request: FastifyRequest, reply: FastifyReply) {
   const contentType = request.headers['content-type'] ?? ''
   if (!GRPC.test(contentType)) return answerError(error, request, reply)
-  const { code, rawMessage } = grpcErrorOf(error, request.routeOptions?.bodyLimit)
+  const bodyLimit = request.routeOptions?.bodyLimit ?? MESSAGE_LIMIT
+  const { code, rawMessage } = grpcErrorOf(error, bodyLimit - FRAME_BYTES)
   if (code === Code.Internal || code === Code.Unavailable) request.log.error({ err: error }, 'rpc failed')
-  await bodyReceived(request.raw, request.routeOptions?.bodyLimit ?? MESSAGE_LIMIT)
+  await bodyReceived(request.raw, bodyLimit)
   const status = { 'grpc-status': String(code), 'grpc-message': grpcMessage(rawMessage) }
   const hasTrailers = request.raw.httpVersionMajor === 2 && !contentType.startsWith('application/grpc-web')
   if (!hasTrailers)

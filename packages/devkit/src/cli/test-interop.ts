@@ -1,4 +1,7 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { NewClient } from '@message-center/core/contracts/clients.ts'
+import { generate } from 'selfsigned'
 import { buildJava, LOOPBACK_NAME, missingForJava, startJava } from '../interop/java.ts'
 import { killUnderLoad } from '../interop/kill-under-load.ts'
 import { checkPythonClient } from '../interop/python.ts'
@@ -39,10 +42,9 @@ async function check(system: TestSystem, folder: string): Promise<number> {
   const startApi = (rpcPort: number) => system.startApi({ RPC_PORT: String(rpcPort) })
   const api = await startApi(port)
   const { body: client } = await system.caller()<NewClient>('POST', '/api/clients', { name: 'java', roles: ['sender'] })
-  const checks = startJava(folder, 'Interop', [`${LOOPBACK_NAME}:${port}`, system.token(), client.rpcToken])
-  const passed = (await checks.exited) === 0
-  say(checks.output().replace(/^(?:Dubbo:|No such logging).*\n/gm, ''))
-  if (!passed) return 1
+  const checked = await runChecks(folder, 'Interop', [`${LOOPBACK_NAME}:${port}`, system.token(), client.rpcToken])
+  if (!checked) return 1
+  if (!(await checkSecured(system, folder, client.rpcToken))) return 1
   checkPythonClient(`127.0.0.1:${port}`, client.rpcToken)
 
   await compare(folder, port, client.rpcToken)
@@ -51,6 +53,31 @@ async function check(system: TestSystem, folder: string): Promise<number> {
   const killed = await killUnderLoad(system, folder, [await freePort(), await freePort()], startApi)
   say(`ok      an API is killed under load: ${killed}`)
   return 0
+}
+
+/** Through TLS, of a service with a group and a version. */
+async function checkSecured(system: TestSystem, folder: string, token: string): Promise<boolean> {
+  const port = await freePort()
+  const [certificate, key] = [join(folder, 'certificate.pem'), join(folder, 'key.pem')]
+  const made = await generate([{ name: 'commonName', value: LOOPBACK_NAME }])
+  writeFileSync(certificate, made.cert)
+  writeFileSync(key, made.private)
+  const [group, version] = ['orders', '2.0.0']
+  const tls = { RPC_TLS_CERT: certificate, RPC_TLS_KEY: key }
+  const api = await system.startApi({ RPC_PORT: String(port), RPC_GROUP: group, RPC_VERSION: version, ...tls })
+  try {
+    return await runChecks(folder, 'Secured', [`${LOOPBACK_NAME}:${port}`, token, certificate, key, group, version])
+  } finally {
+    await api.stop()
+  }
+}
+
+/** @returns whether all checks of a main class passed */
+async function runChecks(folder: string, mainClass: string, args: string[]): Promise<boolean> {
+  const checks = startJava(folder, mainClass, args)
+  const passed = (await checks.exited) === 0
+  say(checks.output().replace(/^(?:Dubbo:|No such logging).*\n/gm, ''))
+  return passed
 }
 
 /** Durable acceptance here against a Java provider that only answers, by the same client. */

@@ -1,10 +1,11 @@
 import { HessianInput } from './input.ts'
 import { HessianError, type JavaObject } from './java-object.ts'
 
-/** Objects inside each other: a batch, its messages, and their data, which may be 32 deep. */
-const MAX_DEPTH = 64
+/** Values inside each other: a batch, its messages, and their data, which may be 32 deep. */
+const MAX_DEPTH = 65
 /** Each takes a byte on the wire, and much more in memory. */
 const MAX_VALUES = 1_000_000
+const CLASS_DEFINITION = 0x43
 const END = 0x5a
 
 /**
@@ -42,7 +43,19 @@ class HessianReader {
 
   #read(): unknown {
     if (++this.#values > MAX_VALUES) throw new HessianError(`there are more than ${MAX_VALUES} values`)
-    const code = this.#input.byte()
+    // An item, a key, a length or a name: whatever is read within a value could be any value.
+    if (++this.#depth > MAX_DEPTH) throw new HessianError(`values are nested deeper than ${MAX_DEPTH}`)
+    let code = this.#input.byte()
+    while (code === CLASS_DEFINITION) {
+      this.#defineClass()
+      code = this.#input.byte()
+    }
+    const value = this.#value(code)
+    this.#depth--
+    return value
+  }
+
+  #value(code: number): unknown {
     if (code <= 0x1f) return this.#input.chars(code)
     if (code <= 0x2f) return this.#input.binary(code - 0x20)
     if (code <= 0x33) return this.#input.chars(((code - 0x30) << 8) + this.#input.byte())
@@ -106,9 +119,6 @@ class HessianReader {
 
   #compound(code: number): unknown {
     switch (code) {
-      case 0x43: // C: a class definition, then the value that it was needed for
-        this.#defineClass()
-        return this.#read()
       case 0x4f: // O
         return this.#object(this.#int())
       case 0x51: // Q
@@ -142,22 +152,18 @@ class HessianReader {
   #list(length: number | undefined): unknown[] {
     const items: unknown[] = []
     this.#references.push(items)
-    this.#enter()
     if (length === undefined) while (!this.#isEnd()) items.push(this.#read())
     else for (let left = this.#fitting(length); left > 0; left--) items.push(this.#read())
-    this.#depth--
     return items
   }
 
   #map(): Map<unknown, unknown> {
     const map = new Map<unknown, unknown>()
     this.#references.push(map)
-    this.#enter()
     while (!this.#isEnd()) {
       const key = this.#read()
       map.set(key, this.#read())
     }
-    this.#depth--
     return map
   }
 
@@ -173,9 +179,7 @@ class HessianReader {
     if (!definition) throw new HessianError(`class ${index} was not defined`)
     const object: JavaObject = { className: definition.className, fields: new Map() }
     this.#references.push(object)
-    this.#enter()
     for (const field of definition.fields) object.fields.set(field, this.#read())
-    this.#depth--
     return object
   }
 
@@ -208,10 +212,6 @@ class HessianReader {
     const value = this.#input.take(8).readBigInt64BE()
     const number = Number(value)
     return Number.isSafeInteger(number) ? number : value
-  }
-
-  #enter(): void {
-    if (++this.#depth > MAX_DEPTH) throw new HessianError(`values are nested deeper than ${MAX_DEPTH}`)
   }
 
   /** Every item takes a byte at least: a length that cannot be met is refused before anything is read. */

@@ -1,5 +1,13 @@
 package com.messagecenter.interop;
 
+import static com.messagecenter.interop.Checks.batch;
+import static com.messagecenter.interop.Checks.check;
+import static com.messagecenter.interop.Checks.expect;
+import static com.messagecenter.interop.Checks.expectError;
+import static com.messagecenter.interop.Checks.message;
+import static com.messagecenter.interop.Checks.refused;
+import static com.messagecenter.interop.Checks.same;
+
 import com.messagecenter.api.BatchSendResult;
 import com.messagecenter.api.ChannelType;
 import com.messagecenter.api.Message;
@@ -27,12 +35,6 @@ import org.apache.dubbo.rpc.RpcException;
 
 /** Checks of the real client against a running message center; one line each, exit code 1 where one fails. */
 public final class Interop {
-
-    private static int failed = 0;
-
-    private interface Check {
-        void run() throws Exception;
-    }
 
     /** A class of the caller's own, in the data of a message. */
     public static class Buyer implements Serializable {
@@ -130,8 +132,7 @@ public final class Interop {
             same(batch.getSuccessCount(), 1);
             same(batch.getResults(1).getErrorCode(), "VALIDATION_FAILED");
         });
-        System.out.println(failed == 0 ? "all checks passed" : failed + " checks failed");
-        System.exit(failed == 0 ? 0 : 1);
+        Checks.exit();
     }
 
     private static Map<String, Object> richData() {
@@ -170,56 +171,8 @@ public final class Interop {
         return data;
     }
 
-    static Message message(String id) {
-        Message message = new Message();
-        message.setMessageId(id);
-        message.setBusinessType("ORDER_CREATED");
-        message.setBusinessData(Map.of("orderNo", 1234567890123456789L, "买家", "张三"));
-        return message;
-    }
-
-    static List<Message> batch(String prefix, int size) {
-        List<Message> messages = new ArrayList<>();
-        for (int i = 0; i < size; i++) messages.add(message(prefix + i));
-        return messages;
-    }
-
     private static SendResult sendWith(String address, String parameters) {
         return References.to(MessageSendService.class, address, parameters, 5000, 0).sendMessage(message("java-none"));
-    }
-
-    private static void check(String name, Check check) {
-        try {
-            check.run();
-            System.out.println("ok      " + name);
-        } catch (Throwable error) {
-            failed++;
-            System.out.println("FAILED  " + name + ": " + error);
-            error.printStackTrace(System.out);
-        }
-    }
-
-    private static void refused(Check call, String text) throws Exception {
-        try {
-            call.run();
-        } catch (RpcException error) {
-            if (!error.getMessage().contains(text)) throw new AssertionError("not told '" + text + "': " + error.getMessage());
-            return;
-        }
-        throw new AssertionError("was not refused");
-    }
-
-    private static void expect(SendResult result, String messageId) {
-        same(result.toString(), "sent " + messageId);
-    }
-
-    private static void expectError(SendResult result, String code) {
-        same(result.isSuccess(), false);
-        same(result.getErrorCode(), code);
-    }
-
-    private static void same(Object given, Object expected) {
-        if (!expected.equals(given)) throw new AssertionError("expected " + expected + ", got " + given);
     }
 
     private Interop() {}

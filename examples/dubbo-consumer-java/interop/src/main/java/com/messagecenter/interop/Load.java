@@ -39,7 +39,7 @@ public final class Load {
             String own = prefix + "-" + thread + "-";
             Thread worker = new Thread(() -> {
                 for (int number = 0; System.nanoTime() < end; number++) {
-                    if (sent(service, Interop.message(own + number))) taken.incrementAndGet();
+                    if (sent(service, Checks.message(own + number))) taken.incrementAndGet();
                     else failed.incrementAndGet();
                 }
                 running.countDown();
