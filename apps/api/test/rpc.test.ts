@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { create, toBinary } from '@bufbuild/protobuf'
 import { Code, ConnectError } from '@connectrpc/connect'
@@ -252,6 +254,15 @@ describe("Dubbo's plain Java objects", () => {
     expect(shown).toContain('"price":99.00')
     expect(shown).toContain('"nothing":null')
     expect(shown).toContain('"when":"2026-01-02T03:04:05.678Z"')
+  })
+
+  test('the log names the application that has sent a message', async () => {
+    const message = java.message({ messageId: 'rpc-of-shop', businessType: 'A', businessData: {} })
+    const headers = { ...bearer(), 'tri-consumer-appname': 'shop' }
+    expect(await callAsDubbo(api.rpcUrl, 'sendMessage', [message], headers)).toMatchObject({ grpcStatus: 0 })
+    const lines = readFileSync(join(api.environment.logFolder, 'api.log'), 'utf8').split('\n')
+    const line = JSON.parse(lines.find((text) => text.includes('rpc-of-shop')) ?? '{}')
+    expect(line).toMatchObject({ application: 'shop', msg: 'message accepted' })
   })
 
   test('a batch answers with a BatchSendResult; a refused message is an entry of it', async () => {

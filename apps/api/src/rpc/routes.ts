@@ -27,6 +27,8 @@ import { reflectionRoutes } from './reflection.ts'
 const REFLECTION = '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo'
 const REFLECTION_ALPHA = '/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo'
 
+const MAX_APPLICATION_LENGTH = 100
+
 export interface RpcRouteOptions {
   /** Full name of the Java interface. */
   serviceInterface: string
@@ -77,7 +79,10 @@ function addCall(
     app.post(`/${name}/${handler.method.name}`, {
       bodyLimit: (isBatch ? BATCH_LIMIT : MESSAGE_LIMIT) + FRAME_BYTES,
       config: { access: ['sender'], sends: true },
-      onRequest: async (request) => refuseOtherService(request, options),
+      async onRequest(request) {
+        refuseOtherService(request, options)
+        nameApplication(request)
+      },
       handler(request, reply) {
         if (request.body === undefined) return connect(request, reply)
         return Buffer.isBuffer(request.body) ? answerUnary(call, request, reply) : json(request)
@@ -110,6 +115,13 @@ function viaJson(calls: MessageCalls, isBatch: boolean) {
     const messages = messagesOfJson(argument)
     return calls.sendBatch(Array.isArray(messages) ? messages.map(messageOfJson) : messages, request)
   }
+}
+
+/** A Dubbo client says which application it is: the log lines of its calls do, too. */
+function nameApplication(request: FastifyRequest): void {
+  const application = request.headers['tri-consumer-appname']
+  if (typeof application !== 'string') return
+  request.log = request.log.child({ application: application.slice(0, MAX_APPLICATION_LENGTH) })
 }
 
 /**
