@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
+import { Code } from '@connectrpc/connect'
 import { PLATFORM_TENANT } from '@message-center/core/contracts/caller.ts'
 import { until } from '@message-center/devkit/testing/until.ts'
 import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest'
+import { grpcClient } from './rpc-callers.ts'
 import { type RunningApi, startApiHere } from './running-api.ts'
 
 // No worker: what is accepted waits.
@@ -83,6 +85,20 @@ test('the RPC port refuses as REST does', async () => {
   const answer = await fetch(url, { method: 'POST', headers, body: JSON.stringify([message()]) })
   expect({ status: answer.status, body: await answer.json() }).toMatchObject(tooMany)
   expect(answer.headers.get('retry-after')).not.toBeNull()
+})
+
+test('batches that come to the RPC port together go over a limit by one of them at most', async () => {
+  const tenant = newTenant()
+  await tenant.limit('maxWaitingMessages', 100)
+  const authorization = `Bearer ${api.environment.token({ tenantId: tenant.tenantId, roles: ['sender'] })}`
+  const client = grpcClient(api.rpcUrl, { authorization })
+  const messages = Array.from({ length: 50 }, () => ({ businessType: 'ORDER', businessData: '{}' }))
+  const answers = await Promise.allSettled(Array.from({ length: 20 }, () => client.batchSendMessages({ messages })))
+  const refused = answers.filter(({ status }) => status === 'rejected')
+  expect(refused).toHaveLength(answers.length - (await stored(tenant)) / 50)
+  for (const answer of refused) expect(answer).toMatchObject({ reason: { code: Code.ResourceExhausted } })
+  expect(await stored(tenant)).toBeGreaterThanOrEqual(100)
+  expect(await stored(tenant)).toBeLessThanOrEqual(150)
 })
 
 test('what has become final makes room; what waits for a later sendAt takes none', async () => {

@@ -8,6 +8,7 @@ import type { Pool } from 'mysql2/promise'
 import type { AdmissionOptions } from '../plugins/admission.ts'
 import { createInHand } from './in-hand.ts'
 import { readBacklog } from './read-backlog.ts'
+import { createReservations } from './reservations.ts'
 import { watchBacklog } from './watch-backlog.ts'
 
 /** Admission of one process, the same for all its ports. */
@@ -41,6 +42,7 @@ export function buildAdmission(deps: {
     settings,
     backlog,
     inHand,
+    reservations: createReservations(),
     acceptor,
     onRefused: (reason) => metrics.refused.inc({ reason }),
   }

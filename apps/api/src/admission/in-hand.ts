@@ -3,11 +3,18 @@ export interface InHand {
   /**
    * Takes a call in hand.
    * @param bytes of its body
-   * @returns how to let go of it, or whose bound is reached
+   * @returns the call, or whose bound is reached
    */
-  enter(tenantId: string, bytes: number): (() => void) | 'tenant' | 'process'
+  enter(tenantId: string, bytes: number): Held | 'tenant' | 'process'
   calls(): number
   bytes(): number
+}
+
+/** A call that is in hand. */
+export interface Held {
+  /** Its body is of another size. @returns whose bound would be reached: then it stays as it was */
+  resize(bytes: number): 'tenant' | 'process' | undefined
+  letGo(): void
 }
 
 interface Load {
@@ -27,19 +34,30 @@ export function createInHand(): InHand {
   return {
     enter(tenantId, bytes) {
       const own = byTenant.get(tenantId) ?? { calls: 0, bytes: 0 }
-      if (!fits(all, bytes, MOST)) return 'process'
-      if (!fits(own, bytes, MOST_OF_TENANT)) return 'tenant'
+      if (!fits(all, { calls: 1, bytes }, MOST)) return 'process'
+      if (!fits(own, { calls: 1, bytes }, MOST_OF_TENANT)) return 'tenant'
       byTenant.set(tenantId, own)
-      for (const load of [all, own]) {
-        load.calls += 1
-        load.bytes += bytes
-      }
-      return () => {
+      const change = (by: Load) => {
         for (const load of [all, own]) {
-          load.calls -= 1
-          load.bytes -= bytes
+          load.calls += by.calls
+          load.bytes += by.bytes
         }
-        if (own.calls === 0) byTenant.delete(tenantId)
+      }
+      change({ calls: 1, bytes })
+      let held = bytes
+      return {
+        resize(to) {
+          const more = { calls: 0, bytes: to - held }
+          if (!fits(all, more, MOST)) return 'process'
+          if (!fits(own, more, MOST_OF_TENANT)) return 'tenant'
+          change(more)
+          held = to
+          return undefined
+        },
+        letGo() {
+          change({ calls: -1, bytes: -held })
+          if (own.calls === 0) byTenant.delete(tenantId)
+        },
       }
     },
     calls: () => all.calls,
@@ -47,6 +65,6 @@ export function createInHand(): InHand {
   }
 }
 
-function fits(load: Load, bytes: number, most: Load): boolean {
-  return load.calls < most.calls && load.bytes + bytes <= most.bytes
+function fits(load: Load, more: Load, most: Load): boolean {
+  return load.calls + more.calls <= most.calls && load.bytes + more.bytes <= most.bytes
 }

@@ -47,8 +47,8 @@ test('one tenant gets half of what a process has in hand, all together no more t
   expect(enter('1', 1)).toEqual(['tenant'])
   enter('2', 500)
   expect(enter('3', 1)).toEqual(['process'])
-  if (typeof first === 'function') first()
-  expect([typeof inHand.enter('1', 0), inHand.calls()]).toEqual(['function', 1_000])
+  if (typeof first === 'object') first.letGo()
+  expect([typeof inHand.enter('1', 0), inHand.calls()]).toEqual(['object', 1_000])
 })
 
 test('bodies count by their bytes: two large batches of a tenant are in hand at once, not three', () => {
@@ -63,6 +63,23 @@ test('bodies count by their bytes: two large batches of a tenant are in hand at 
     'in',
     'process',
   ])
-  for (const leave of entered) if (typeof leave === 'function') leave()
+  for (const held of entered) if (typeof held === 'object') held.letGo()
+  expect([inHand.calls(), inHand.bytes()]).toEqual([0, 0])
+})
+
+test('a body whose size is known later counts as nothing until then; one for which there is no room stays as it was', () => {
+  const inHand = createInHand()
+  const half = 32 * 1024 * 1024
+  const [one, two] = [inHand.enter('1', 0), inHand.enter('1', 0)]
+  if (typeof one === 'string' || typeof two === 'string') throw new Error('there was room for both')
+  expect([one.resize(half - 1), two.resize(2), two.resize(1), inHand.bytes()]).toEqual([
+    undefined,
+    'tenant',
+    undefined,
+    half,
+  ])
+  one.letGo()
+  expect([two.resize(half), inHand.bytes()]).toEqual([undefined, half])
+  two.letGo()
   expect([inHand.calls(), inHand.bytes()]).toEqual([0, 0])
 })

@@ -2,9 +2,9 @@ import type { SettingsSource } from '@message-center/core/configs/settings-sourc
 import type { Acceptor } from '@message-center/core/messages/accept.ts'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import type { InHand } from '../admission/in-hand.ts'
+import type { Held, InHand } from '../admission/in-hand.ts'
 import { type Limits, type RefusalReason, refusal, refusalFor } from '../admission/refusal.ts'
-import { createReservations } from '../admission/reservations.ts'
+import type { Reservations } from '../admission/reservations.ts'
 import type { BacklogWatch } from '../admission/watch-backlog.ts'
 
 declare module 'fastify' {
@@ -13,16 +13,31 @@ declare module 'fastify' {
     sends?: true
   }
   interface FastifyRequest {
-    /** Takes off what the call has reserved; null where it reserved nothing. */
-    unreserve: (() => void) | null
+    /** The call as it is in hand; null where it does not send. */
+    held: Held | null
+    /**
+     * For a call that `sends` and did not say how long its body is.
+     * @throws AppError TOO_MANY_REQUESTS, UNAVAILABLE: there is no room for it
+     */
+    bodyHas(bytes: number): void
+    /**
+     * For a call that `sends`, once it is known how many messages it brings: looks again, and counts them while they are accepted.
+     * @throws AppError TOO_MANY_REQUESTS, UNAVAILABLE: nothing of it was taken; and as `accept` does
+     */
+    admit<Result>(messages: number, accept: () => Promise<Result>): Promise<Result>
   }
 }
+
+const IN_HAND = { tenant: 'tenant_in_hand', process: 'process' } as const
 
 export interface AdmissionOptions {
   settings: SettingsSource
   backlog: BacklogWatch
   inHand: InHand
+  reservations: Reservations
   acceptor: Pick<Acceptor, 'depth'>
+  /** What a call's body counts as before it is read; the most that it may have where the call does not say, without it. */
+  bytesAtFirst?(request: FastifyRequest): number
   onRefused(reason: RefusalReason): void
 }
 
@@ -31,12 +46,12 @@ export interface AdmissionOptions {
  * costs a look at MySQL or Redis. After the auth plugin.
  */
 export const admissionPlugin = fp(
-  async (app: FastifyInstance, { settings, backlog, inHand, acceptor, onRefused }: AdmissionOptions) => {
+  async (app: FastifyInstance, options: AdmissionOptions) => {
+    const { settings, backlog, inHand, reservations, acceptor, onRefused, bytesAtFirst = bodyBytes } = options
     const refuse = (reason: RefusalReason) => {
       onRefused(reason)
       return refusal(reason)
     }
-    const reservations = createReservations()
     const check = (tenantId: string, limits: Limits) => {
       const figures = {
         ...backlog.current(tenantId),
@@ -46,39 +61,36 @@ export const admissionPlugin = fp(
       const reason = refusalFor(figures, limits)
       if (reason) throw refuse(reason)
     }
-    app.decorateRequest('unreserve', null)
     app.addHook('onRequest', async (request, reply) => {
       const { sends } = request.routeOptions.config
       if (!sends || request.caller === undefined) return
       const { tenantId } = request.caller
       check(tenantId, await settings(tenantId))
-      const leave = inHand.enter(tenantId, bodyBytes(request))
-      if (typeof leave === 'string') throw refuse(leave === 'tenant' ? 'tenant_in_hand' : 'process')
+      const held = inHand.enter(tenantId, bytesAtFirst(request))
+      if (typeof held === 'string') throw refuse(IN_HAND[held])
+      request.held = held
       // Whatever becomes of the call: answered, aborted, taken over by Connect.
-      reply.raw.once('close', leave)
+      reply.raw.once('close', held.letGo)
     })
-    // Calls come in by hundreds before the first one's messages are known: now that this one's are, it is looked at again.
-    app.addHook('preHandler', async (request, reply) => {
-      const { sends } = request.routeOptions.config
-      if (!sends || request.caller === undefined || !isParsed(request.body)) return
-      const { tenantId } = request.caller
+    app.decorateRequest('held', null)
+    app.decorateRequest('bodyHas', function (bytes) {
+      const reached = this.held?.resize(bytes)
+      if (reached) throw refuse(IN_HAND[reached])
+    })
+    // Calls come in by hundreds before the first one's messages are known.
+    app.decorateRequest('admit', async function (messages, accept) {
+      const { tenantId } = this.caller
       check(tenantId, await settings(tenantId))
-      request.unreserve = reservations.add(tenantId, Array.isArray(request.body) ? request.body.length : 1)
-      reply.raw.once('close', request.unreserve)
+      const unreserve = reservations.add(tenantId, messages)
+      // Once committed they count with what was accepted.
+      return accept().finally(unreserve)
     })
-    // Committed by now, and counted with what was accepted.
-    app.addHook('onSend', async (request) => request.unreserve?.())
   },
   { name: 'admission', dependencies: ['auth'] },
 )
 
-/** Connect reads the bodies of its calls by itself. */
-function isParsed(body: unknown): body is object {
-  return typeof body === 'object' && body !== null && !('pipe' in body)
-}
-
 /** What its body may take at most, where the call does not say. */
-function bodyBytes({ headers, routeOptions }: FastifyRequest): number {
+export function bodyBytes({ headers, routeOptions }: FastifyRequest): number {
   const limit = routeOptions.bodyLimit ?? 0
   const said = Number(headers['content-length'])
   return Number.isFinite(said) ? Math.min(said, limit) : limit

@@ -63,7 +63,8 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{
       response: answers({ 200: SendResult, 202: SendResult }, 400, 409, 413, 415, 429),
     },
     async handler(request, reply) {
-      const { outcome, messageId } = await acceptMessage(acceptor, request.body, request.caller, request.log)
+      const { body, caller, log } = request
+      const { outcome, messageId } = await request.admit(1, () => acceptMessage(acceptor, body, caller, log))
       return reply.code(outcome === 'new' ? 202 : 200).send({ success: true, messageId })
     },
   })
@@ -81,7 +82,9 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{
       response: answers({ 202: BatchSendResult }, 400, 413, 415, 429),
     },
     async handler(request, reply) {
-      return reply.code(202).send(await acceptBatch(acceptor, request.body, request.caller, request.log))
+      const { body, caller, log } = request
+      const accept = () => acceptBatch(acceptor, body, caller, log)
+      return reply.code(202).send(await request.admit(Array.isArray(body) ? body.length : 0, accept))
     },
   })
 

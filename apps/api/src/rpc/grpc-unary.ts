@@ -74,7 +74,7 @@ async function unpacked(content: Buffer, encoding: string | string[] | undefined
   }
 }
 
-function tooLarge(limit: number): ConnectError {
+export function tooLarge(limit: number): ConnectError {
   return new ConnectError(`a message may have ${limit} bytes`, Code.ResourceExhausted)
 }
 

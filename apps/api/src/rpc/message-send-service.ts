@@ -28,7 +28,7 @@ export const BATCH_LIMIT = 16 * 1024 * 1024
 export const httpRequest = createContextKey<FastifyRequest | undefined>(undefined)
 
 export interface MessageCalls {
-  /** A refusal of the message is a result. @throws AppError UNAVAILABLE or INTERNAL: try again */
+  /** A refusal of the message is a result. @throws AppError TOO_MANY_REQUESTS, UNAVAILABLE or INTERNAL: try again */
   send(body: unknown, request: FastifyRequest): Promise<SendResult>
   sendBatch(bodies: unknown, request: FastifyRequest): ReturnType<typeof acceptBatch>
 }
@@ -37,13 +37,18 @@ export interface MessageCalls {
 export function createMessageCalls(acceptor: Acceptor): MessageCalls {
   return {
     async send(body, request) {
-      const result = await acceptAsResult(acceptor, body, request.caller, request.log)
+      const { caller, log } = request
+      const result = await request.admit(1, () => acceptAsResult(acceptor, body, caller, log))
       const { errorCode, errorMessage = '', messageId } = result
       if (errorCode === 'UNAVAILABLE' || errorCode === 'INTERNAL')
         throw new AppError(errorCode, errorMessage, { messageId })
       return result
     },
-    sendBatch: (bodies, request) => acceptBatch(acceptor, bodies, request.caller, request.log),
+    async sendBatch(bodies, request) {
+      const { caller, log } = request
+      const accept = () => acceptBatch(acceptor, bodies, caller, log)
+      return request.admit(Array.isArray(bodies) ? bodies.length : 0, accept)
+    },
   }
 }
 

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import { createConnectRouter, createContextValues } from '@connectrpc/connect'
 import type { UniversalHandler } from '@connectrpc/connect/protocol'
 import {
@@ -21,6 +22,7 @@ import {
   messageSendRoutes,
   type UnaryCalls,
 } from './message-send-service.ts'
+import { readFrame } from './read-frame.ts'
 import { reflectionRoutes } from './reflection.ts'
 
 /** Older tools ask for reflection by this name; its messages are those of v1. */
@@ -54,7 +56,9 @@ export const rpcRoutes: FastifyPluginAsync<RpcRouteOptions> = async (app, option
     for (const path of paths) app.post(path, { config: { access: 'public' }, handler: viaConnect(handler) })
   }
   await app.register(async (scope) => {
-    scope.addContentTypeParser(GRPC_UNARY, { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+    scope.addContentTypeParser(GRPC_UNARY, (request: FastifyRequest, payload: IncomingMessage) =>
+      readFrame(request, payload, (request.routeOptions.bodyLimit ?? 0) - FRAME_BYTES),
+    )
     for (const handler of sending) addCall(scope, handler, unary, names, options)
   })
 }

@@ -12,7 +12,7 @@ import type { Tracing } from '@message-center/core/telemetry/tracing.ts'
 import fastify, { type FastifyError, type FastifyReply, type FastifyRequest, LogController } from 'fastify'
 import type { Availability } from '../availability.ts'
 import { createLimitedLogIn } from '../limited-log-in.ts'
-import { type AdmissionOptions, admissionPlugin } from '../plugins/admission.ts'
+import { type AdmissionOptions, admissionPlugin, bodyBytes } from '../plugins/admission.ts'
 import { authPlugin } from '../plugins/auth.ts'
 import { answerError, toAppError } from '../plugins/errors.ts'
 import { rateLimitPlugin } from '../plugins/rate-limit.ts'
@@ -23,7 +23,7 @@ import { TRUSTED_PROXIES } from '../trusted-proxies.ts'
 import { bodyReceived } from './body-received.ts'
 import { claimsOfRpcToken, clientIdOfCall, tokenOfCall } from './call-token.ts'
 import { grpcCode, grpcMessage, toConnectError } from './grpc-status.ts'
-import { FRAME_BYTES } from './grpc-unary.ts'
+import { FRAME_BYTES, GRPC_UNARY } from './grpc-unary.ts'
 import { createListener, type Listener } from './listener.ts'
 import { createMessageCalls, MESSAGE_LIMIT } from './message-send-service.ts'
 import { rpcRoutes } from './routes.ts'
@@ -87,7 +87,11 @@ export async function buildRpcServer(dependencies: RpcDependencies) {
   })
   await app.register(rateLimitPlugin, { settings })
   const logIn = createLimitedLogIn(app, clients, clientIdOfCall)
-  await app.register(admissionPlugin, admission)
+  await app.register(admissionPlugin, {
+    ...admission,
+    // A frame says how long it is when it comes.
+    bytesAtFirst: (request) => (GRPC_UNARY.test(request.headers['content-type'] ?? '') ? 0 : bodyBytes(request)),
+  })
   if (tracing) await app.register(traceRequestsPlugin, { tracing })
   await app.register(rpcRoutes, {
     serviceInterface: env.rpcInterface,
