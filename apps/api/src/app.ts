@@ -73,7 +73,7 @@ import { TRUSTED_PROXIES } from './trusted-proxies.ts'
 import { createTaskWithdrawal } from './withdraw-tasks.ts'
 
 const DATABASE_CONNECTIONS = 10
-/** Group commits run one at a time, on connections that no slow query can take. */
+/** Group commits run one at a time, two while batches are full, on connections that no slow query can take. */
 const COMMIT_CONNECTIONS = 2
 /** Of any answer; the pool gives up on a silent database before. */
 const ANSWER_LIMIT_MS = 30_000
