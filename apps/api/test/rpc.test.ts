@@ -186,19 +186,24 @@ describe('gRPC', () => {
     })
   })
 
-  test('a message that comes packed is read, and one that unpacks beyond its limit is not', async () => {
-    const packed = async (text: string) => {
+  test('a message that comes packed is read, and one that unpacks beyond its limit, or beyond what it says, is not', async () => {
+    const packed = async (text: string, change = (_gzip: Buffer): unknown => undefined) => {
       const bytes = toBinary(
         MessageSchema,
         create(MessageSchema, { businessType: 'A', businessData: JSON.stringify({ text }) }),
       )
-      const body = frame(gzipSync(bytes))
+      const gzip = gzipSync(bytes)
+      change(gzip)
+      const body = frame(gzip)
       body[0] = 1
       const headers = { ...bearer(), 'grpc-encoding': 'gzip' }
       return (await postGrpc(api.rpcUrl, `/${SERVICE}/sendMessage`, body, headers)).grpcStatus
     }
     expect(await packed('x')).toBe(0)
     expect(await packed('x'.repeat(300_000))).toBe(Code.ResourceExhausted)
+    expect(await packed('x'.repeat(300_000), (gzip) => gzip.writeUInt32LE(1, gzip.length - 4))).toBe(
+      Code.InvalidArgument,
+    )
   })
 
   test('grpc-timeout is honoured: the answer comes when it ends, whatever the database does', async () => {

@@ -45,8 +45,11 @@ export function createInHand(): InHand {
       }
       change({ calls: 1, bytes })
       let held = bytes
+      let isHeld = true
       return {
         resize(to) {
+          // Its caller may have gone while it was read.
+          if (!isHeld) return undefined
           const more = { calls: 0, bytes: to - held }
           if (!fits(all, more, MOST)) return 'process'
           if (!fits(own, more, MOST_OF_TENANT)) return 'tenant'
@@ -55,6 +58,7 @@ export function createInHand(): InHand {
           return undefined
         },
         letGo() {
+          isHeld = false
           change({ calls: -1, bytes: -held })
           if (own.calls === 0) byTenant.delete(tenantId)
         },

@@ -81,5 +81,6 @@ test('a body whose size is known later counts as nothing until then; one for whi
   one.letGo()
   expect([two.resize(half), inHand.bytes()]).toEqual([undefined, half])
   two.letGo()
+  two.resize(1)
   expect([inHand.calls(), inHand.bytes()]).toEqual([0, 0])
 })

@@ -11,6 +11,9 @@ export const GRPC_UNARY = /^application\/grpc(?:\+proto)?(?:;|$)/
 /** A frame is a flag (1: compressed) and the length in four bytes, before the message. */
 export const FRAME_BYTES = 5
 const COMPRESSED = 1
+/** Of the least that gzip makes, and of the length at its end. */
+const GZIP_BYTES = 20
+const ISIZE_BYTES = 4
 /** 24 days: a timer of Node.js that is to take longer fires at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
@@ -31,7 +34,7 @@ export async function answerUnary(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const message = await messageIn(request.body as Buffer, call.limit, request.headers['grpc-encoding'])
+  const message = await messageIn(request, call.limit)
   const bytes = await inTime(request.headers['grpc-timeout'], () => call.answer(message, request))
   const frame = Buffer.allocUnsafe(FRAME_BYTES + bytes.length)
   frame[0] = 0
@@ -45,13 +48,14 @@ export async function answerUnary(
   return reply
 }
 
-async function messageIn(body: Buffer, limit: number, encoding: string | string[] | undefined): Promise<Uint8Array> {
+async function messageIn(request: FastifyRequest, limit: number): Promise<Uint8Array> {
+  const body = request.body as Buffer
   const announced = body.length < FRAME_BYTES ? Number.NaN : body.readUInt32BE(1)
   if (announced > limit) throw tooLarge(limit)
   if (announced !== body.length - FRAME_BYTES)
     throw new ConnectError('the body must be one message', Code.InvalidArgument)
   const content = body.subarray(FRAME_BYTES)
-  return body[0] === COMPRESSED ? unpacked(content, encoding, limit) : content
+  return body[0] === COMPRESSED ? unpacked(content, request, limit) : content
 }
 
 /** @throws ConnectError where the bytes are no such message */
@@ -63,13 +67,17 @@ export function readProto<Desc extends DescMessage>(schema: Desc, bytes: Uint8Ar
   }
 }
 
-async function unpacked(content: Buffer, encoding: string | string[] | undefined, limit: number): Promise<Buffer> {
+async function unpacked(content: Buffer, request: FastifyRequest, limit: number): Promise<Buffer> {
+  const encoding = request.headers['grpc-encoding']
   if (encoding !== 'gzip')
     throw new ConnectError(`the encoding ${encoding} is not known here: use gzip`, Code.Unimplemented)
+  // It says at its end how long it is unpacked (RFC 1952, ISIZE), and is not unpacked any further.
+  const bytes = content.length < GZIP_BYTES ? 0 : content.readUInt32LE(content.length - ISIZE_BYTES)
+  if (bytes > limit) throw tooLarge(limit)
+  request.bodyHas(content.length + bytes)
   try {
-    return await promisify(gunzip)(content, { maxOutputLength: limit })
+    return await promisify(gunzip)(content, { maxOutputLength: Math.max(1, bytes) })
   } catch (error) {
-    if (error instanceof RangeError) throw tooLarge(limit)
     throw new ConnectError('the message is not gzip', Code.InvalidArgument, undefined, [], error)
   }
 }
