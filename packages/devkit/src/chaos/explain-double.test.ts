@@ -41,6 +41,16 @@ describe('a second call', () => {
       { faults: [fault('worker-freeze', 'worker-1', 200, 22_000)] },
     ],
     [
+      'the worker stood still while its request was held on a slow way',
+      9_000,
+      {
+        faults: [
+          fault('net-latency', 'worker-1→provider', -10_000, -1_000, { latencyMs: 1_900 }),
+          fault('worker-freeze', 'worker-1', -1_600, 20_000),
+        ],
+      },
+    ],
+    [
       'MySQL could not be written to until the lease was over',
       9_000,
       { faults: [fault('net-refuse', 'worker-1→mysql', 500, 8_500)] },
@@ -80,6 +90,16 @@ describe('a second call', () => {
       'the worker stood still, and the second came before its lease was over',
       1_000,
       { faults: [fault('worker-freeze', 'worker-1', 200, 22_000)] },
+    ],
+    [
+      'the worker stood still before, and its way was slow long before',
+      9_000,
+      {
+        faults: [
+          fault('net-latency', 'worker-1→provider', -20_000, -9_000, { latencyMs: 1_900 }),
+          fault('worker-freeze', 'worker-1', -1_600, 20_000),
+        ],
+      },
     ],
     ['the worker stood still later', 30_000, { faults: [fault('worker-freeze', 'worker-1', 9_000, 31_000)] }],
     ['MySQL was away for a moment', 9_000, { faults: [fault('mysql-kill', 'mysql', 100, 1_500)] }],

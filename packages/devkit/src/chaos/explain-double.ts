@@ -129,12 +129,21 @@ function notWritten(
  * not be written to by the worker from soon after the arrival until shortly before.
  */
 function isUnwrittenAt(time: number, arrivedAt: number, worker: string, faults: readonly FaultRecord[]): boolean {
-  if (time < arrivedAt - 2 * SLACK_MS) return false
+  if (time < arrivedAt - longestWay(arrivedAt, worker, faults) - 2 * SLACK_MS) return false
   let writtenBy = arrivedAt + RECORDING_MS
   for (const { from, to } of hindrances(worker, faults).toSorted((a, b) => a.from - b.from)) {
     if (from <= writtenBy && to + RECORDING_MS > writtenBy) writtenBy = to + RECORDING_MS
   }
   return time <= writtenBy
+}
+
+/** How long a request that arrived then may have been held on the worker's way to the provider, ms. */
+function longestWay(arrivedAt: number, worker: string, faults: readonly FaultRecord[]): number {
+  const ways = faults.map(({ target, from, to, latencyMs = 0 }) => {
+    const isSlowThen = target === `${worker}→provider` && from <= arrivedAt && to >= arrivedAt - latencyMs - SLACK_MS
+    return isSlowThen ? latencyMs : 0
+  })
+  return Math.max(0, ...ways)
 }
 
 /** What keeps a worker from writing to MySQL. */
