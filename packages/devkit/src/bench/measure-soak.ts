@@ -13,10 +13,11 @@ import {
   startBenchSystem,
   THREE_CHANNELS,
 } from './bench-system.ts'
+import type { LoadResult } from './load-generator.ts'
 import { openCount, runMessages } from './measure-end-to-end.ts'
 import { heapMiB, metricsOf, redisMiB, residentMiB } from './memory.ts'
 import { amount } from './report.ts'
-import { runLoad } from './run-load.ts'
+import { offerLoad } from './run-load.ts'
 import { type Point, slopeOf, spreadOf } from './statistics.ts'
 
 /** MiB, or a number, of each part at one time. */
@@ -54,17 +55,17 @@ export async function measureSoak(bench: Bench, minutes: number): Promise<Measur
     do samples.push({ hours: (performance.now() - start) / 3_600_000, values: await valuesOf(system, redis) })
     while (!(await Promise.race([ended, delay(SAMPLE_MS, false)])))
     const posted = await load
-    await until('all to be final', async () => (await openCount(system)) === 0, 300_000)
+    await until('all to be final', async () => (await openCount(system)) === 0, 600_000)
     const counts = await countsOf(system)
     const courses = coursesOf(samples)
-    // The secrets that the system's end looks for are looked for in what is stored, which would be gigabytes.
-    await forgetMessages(system)
     return {
       rows: rowsOf({ capacity, minutes, posted, counts, courses }),
       results: { capacity, minutes, posted, counts, courses, samples },
     }
   } finally {
     redis.disconnect()
+    // The secrets that the system's end looks for are looked for in all that is stored, which would be gigabytes.
+    await forgetMessages(system)
     await system.stop()
   }
 }
@@ -78,12 +79,17 @@ async function capacityOf(system: TestSystem, messages: number): Promise<number>
   return perSecond
 }
 
-/** Posts at a pace, whatever the answers take; each API gets its share. @returns messages that were accepted */
-async function postSteadily(system: TestSystem, perSecond: number, seconds: number): Promise<number> {
+interface Posted {
+  accepted: number
+  refused: number
+}
+
+/** Posts at a pace, as long as answers keep up with it; each API gets its share. */
+async function postSteadily(system: TestSystem, perSecond: number, seconds: number): Promise<Posted> {
   const { messageId: _, ...message } = benchMessage(THREE_CHANNELS)
   const results = await Promise.all(
     system.apis.map(({ url }) =>
-      runLoad({
+      offerLoad({
         url: `${url}/api/messages`,
         token: system.token(),
         body: JSON.stringify(message),
@@ -93,7 +99,8 @@ async function postSteadily(system: TestSystem, perSecond: number, seconds: numb
       }),
     ),
   )
-  return results.reduce((sum, { answered }) => sum + answered, 0)
+  const sum = (of: (result: LoadResult) => number) => results.reduce((all, result) => all + of(result), 0)
+  return { accepted: sum(({ answered }) => answered), refused: sum(({ errors }) => errors) }
 }
 
 async function valuesOf(system: TestSystem, redis: Redis): Promise<Record<string, number>> {
@@ -134,15 +141,18 @@ async function countsOf({ pool }: TestSystem): Promise<Record<string, number>> {
 function rowsOf(soak: {
   capacity: number
   minutes: number
-  posted: number
+  posted: Posted
   counts: Record<string, number>
   courses: Record<string, Course>
 }): Row[] {
   const { capacity, minutes, posted, counts, courses } = soak
   return [
-    [`soak, ${minutes} min at ${LOAD_SHARE * 100} % of ${amount(capacity)} messages/s`, `${posted} accepted`],
+    [
+      `soak, ${minutes} min at ${LOAD_SHARE * 100} % of ${amount(capacity)} messages/s`,
+      `${posted.accepted} accepted, ${posted.refused} refused`,
+    ],
     // What was under way when the load ended has no answer and may be there.
-    ['  in the end', JSON.stringify(counts), `SUCCESS ≥ ${posted}`],
+    ['  in the end', JSON.stringify(counts), `SUCCESS ≥ ${posted.accepted}`],
     ...Object.entries(courses).map(([part, { firstThird, lastThird, perHour }]): Row => {
       const unit = part.startsWith('messages') || part.endsWith('keys') ? '' : ' MiB'
       const sign = perHour < 0 ? '−' : '+'
