@@ -133,7 +133,7 @@ function nameApplication(request: FastifyRequest): void {
 
 /**
  * Dubbo tells services of one interface apart by group and version. A caller who names neither (curl, gRPC) means the one
- * that is here. So does a Dubbo client of version 1.0.0 that leaves it out (`dubbo.rpc.tri.ignore-1.0.0-version`; 3.3.6 says it
+ * that is here. So does a Dubbo client of version 1.0.0 that leaves it out (DUBBO_RPC_TRI_IGNORE_1_0_0_VERSION; 3.3.6 says it
  * otherwise), for which reason 1.0.0 is what has no version here.
  * @throws AppError NOT_FOUND
  */

@@ -55,6 +55,12 @@ async function check(system: TestSystem, folder: string): Promise<number> {
   return 0
 }
 
+/** Settings that Dubbo's client (3.3.6) takes from its environment alone. */
+const PACKING_AND_SILENT_OF_1_0_0 = {
+  DUBBO_RPC_TRI_COMPRESSOR: 'gzip',
+  DUBBO_RPC_TRI_IGNORE_1_0_0_VERSION: 'true',
+}
+
 /** Through TLS, of a service with a group and a version. */
 async function checkSecured(system: TestSystem, folder: string, token: string): Promise<boolean> {
   const port = await freePort()
@@ -66,15 +72,21 @@ async function checkSecured(system: TestSystem, folder: string, token: string): 
   const tls = { RPC_TLS_CERT: certificate, RPC_TLS_KEY: key }
   const api = await system.startApi({ RPC_PORT: String(port), RPC_GROUP: group, RPC_VERSION: version, ...tls })
   try {
-    return await runChecks(folder, 'Secured', [`${LOOPBACK_NAME}:${port}`, token, certificate, key, group, version])
+    const args = [`${LOOPBACK_NAME}:${port}`, token, certificate, key, group, version]
+    return await runChecks(folder, 'Secured', args, PACKING_AND_SILENT_OF_1_0_0)
   } finally {
     await api.stop()
   }
 }
 
 /** @returns whether all checks of a main class passed */
-async function runChecks(folder: string, mainClass: string, args: string[]): Promise<boolean> {
-  const checks = startJava(folder, mainClass, args)
+async function runChecks(
+  folder: string,
+  mainClass: string,
+  args: string[],
+  variables?: Record<string, string>,
+): Promise<boolean> {
+  const checks = startJava(folder, mainClass, args, variables)
   const passed = (await checks.exited) === 0
   say(checks.output().replace(/^(?:Dubbo:|No such logging).*\n/gm, ''))
   return passed

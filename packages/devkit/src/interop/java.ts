@@ -34,14 +34,21 @@ export interface JavaProgram {
 /**
  * Starts a main class of the example's `interop` module.
  * @param folder for the file that tells Java the loopback name
+ * @param variables of its environment, besides ours
  */
-export function startJava(folder: string, mainClass: string, args: string[]): JavaProgram {
+export function startJava(
+  folder: string,
+  mainClass: string,
+  args: string[],
+  variables: Record<string, string> = {},
+): JavaProgram {
   const hosts = join(folder, 'hosts')
   writeFileSync(hosts, `127.0.0.1 ${LOOPBACK_NAME} ${hostname()} localhost\n`)
   const classPath = ['interop/target/interop-0.1.0.jar', 'interop/target/lib/*'].join(':')
   const options = [`-Djdk.net.hosts.file=${hosts}`, '-Dorg.slf4j.simpleLogger.defaultLogLevel=off', '-cp', classPath]
   const child = spawn('java', [...options, `com.messagecenter.interop.${mainClass}`, ...args], {
     cwd: PROJECT,
+    env: { ...process.env, ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   return { ...outputOf(child), stop: () => void child.kill('SIGKILL') }

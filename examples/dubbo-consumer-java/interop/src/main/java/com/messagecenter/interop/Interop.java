@@ -113,6 +113,7 @@ public final class Interop {
             MessageSendService stranger = References.to(MessageSendService.class, address, "x=y", 5000, 0);
             refused(() -> stranger.batchSendMessages(batch("java-none-", 1000)), "a bearer token is required");
         });
+        check("Dubbo's default version is none", () -> expect(sendWith(address, "version=1.0.0&token=" + rpcToken), "java-none"));
         check("oversize, another version", () -> {
             Message huge = message("java-huge");
             huge.setBusinessData(Map.of("text", "x".repeat(300_000)));
