@@ -187,6 +187,17 @@ test('guessing is stopped after a while, for that client from that address; othe
   expect((await logIn(innocent)).status).toBe(200)
 })
 
+test('who has logged in before is let in whatever others try in his name; once he is deleted he counts as they do', async () => {
+  const client = await newClient()
+  expect((await logIn(client)).status).toBe(200)
+  const guess = () => logIn({ ...client, clientSecret: 'guess' })
+  for (let attempt = 0; attempt < 30; attempt++) expect((await guess()).status).toBe(401)
+  expect((await guess()).status).toBe(429)
+  expect((await logIn(client)).status).toBe(200)
+  expect((await admin()('DELETE', `/api/clients/${client.id}`)).status).toBe(200)
+  expect([(await logIn(client)).status, (await logIn(client)).status]).toEqual([401, 429])
+})
+
 test('without JWT_SECRET nothing is signed, and the answer says why', async () => {
   const verifying = await startApiHere(urls, {
     ...api.environment.variables,

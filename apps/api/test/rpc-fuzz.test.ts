@@ -25,8 +25,14 @@ const METHODS = ['sendMessage', 'batchSendMessages']
 const post = (body: Buffer, method = 'sendMessage') =>
   postGrpc(api.rpcUrl, `/${SERVICE}/${method}`, body, { token }).then(({ grpcStatus }) => grpcStatus)
 
-const wrapped = (...args: Uint8Array[]) =>
-  frame(toBinary(TripleRequestWrapperSchema, create(TripleRequestWrapperSchema, { serializeType: 'hessian4', args })))
+const wrappedAs = (args: Uint8Array[], argTypes: string[]) =>
+  frame(
+    toBinary(
+      TripleRequestWrapperSchema,
+      create(TripleRequestWrapperSchema, { serializeType: 'hessian4', args, argTypes }),
+    ),
+  )
+const wrapped = (...args: Uint8Array[]) => wrappedAs(args, [])
 
 async function stillServes(): Promise<void> {
   const client = grpcClient(api.rpcUrl, { token })
@@ -75,6 +81,26 @@ test('Hessian that was cut off or changed anywhere is refused, or is another mes
   await stillServes()
 })
 
+test('what the types of the arguments are said to be, and how many, changes nothing: they are not looked up', async () => {
+  const message = encodeHessian({
+    className: 'com.messagecenter.api.Message',
+    fields: new Map<string, HessianValue>([
+      ['businessType', 'ORDER'],
+      ['businessData', { className: 'java.util.HashMap', fields: new Map([['a', 1]]) }],
+    ]),
+  })
+  const types = fc.array(
+    fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('java.lang.Runtime', '__proto__', '['.repeat(65_536))),
+    { maxLength: 3 },
+  )
+  await fc.assert(
+    fc.asyncProperty(types, async (argTypes) => {
+      expect(await post(wrappedAs([message], argTypes))).toBe(0)
+    }),
+    { numRuns: 20 },
+  )
+})
+
 /** What a reader that looks classes up, or makes objects of them, would stumble over. */
 const CLASS_NAMES = [
   '',
@@ -93,7 +119,7 @@ const CLASS_NAMES = [
   '['.repeat(300),
   'java.util.HashMap\u0000',
   '类 🎉',
-  'a.'.repeat(30_000),
+  'a'.repeat(65_536),
 ]
 const FIELD_NAMES = [
   '',
@@ -148,6 +174,9 @@ test('class definitions of thousands of fields, thousands of definitions, and on
     Buffer.concat([...many.map(() => definition([])), first]),
     Buffer.concat([definition([]), Buffer.from([0x6f])]),
     Buffer.concat([Buffer.from('O'), int(0x7fff_ffff)]),
+    // Lists whose type is an array of arrays of arrays.
+    Buffer.concat([...Array.from({ length: 60 }, () => [Buffer.from([0x71]), short('['.repeat(31))]).flat(), first]),
+    Buffer.concat([Buffer.from('V'), Buffer.from([0x53, 0xff, 0xff]), Buffer.alloc(0xffff, '['), int(0x7fff_ffff)]),
     // A name, an index or a length that is itself such a thing, without end.
     ...['C', 'O', 'Q', 'X', 'V'].map((tag) => Buffer.alloc(200_000, tag)),
   ]

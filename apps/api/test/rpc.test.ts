@@ -85,6 +85,17 @@ describe('JSON', () => {
   })
 })
 
+test('a JSON body has the limits of REST, to the byte', async () => {
+  const [head, tail] = ['[{"businessType":"A","businessData":{},"attributes":{"note":"', '"}}]']
+  const send = (size: number) => postJson('sendMessage', head + 'x'.repeat(size - head.length - tail.length) + tail)
+  expect((await send(256 * 1024)).status).toBe(200)
+  const answer = await send(256 * 1024 + 1)
+  expect([answer.status, await answer.json()]).toMatchObject([
+    413,
+    { errorCode: 'PAYLOAD_TOO_LARGE', errorMessage: expect.stringContaining('262144') },
+  ])
+})
+
 describe('gRPC', () => {
   test('a message of the published .proto is accepted, 64-bit ids exactly', async () => {
     const client = grpcClient(api.rpcUrl, bearer({ tenantId: '9007199254740993' }))
@@ -315,6 +326,12 @@ test('interface, group and version are those of the settings; who names none mea
     await call({ 'tri-service-version': '1.0.0' }),
   ]
   expect(statuses).toEqual([200, 200, 404, 404])
+})
+
+test("where the settings name no version, Dubbo's default 1.0.0 is none, and any other is another service's", async () => {
+  const message = [{ businessType: 'A', businessData: {} }]
+  const of = (version: string) => postJson('sendMessage', message, { ...bearer(), 'tri-service-version': version })
+  expect([(await of('1.0.0')).status, (await of('')).status, (await of('1.0.1')).status]).toEqual([200, 200, 404])
 })
 
 /** The fields of a Java object that `hessian.js` read with types. */

@@ -10,7 +10,7 @@ import { AppError } from '@message-center/core/contracts/errors.ts'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { Health } from './generated/grpc/health/v1/health_pb.js'
 import { MessageSendService } from './generated/message_center_pb.js'
-import { answerUnary, FRAME_BYTES, GRPC_UNARY } from './grpc-unary.ts'
+import { answerUnary, GRPC_UNARY } from './grpc-unary.ts'
 import { healthRoutes } from './health.ts'
 import { argumentOfJson, messageOfJson, messagesOfJson } from './json-calls.ts'
 import {
@@ -30,6 +30,8 @@ const REFLECTION = '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo'
 const REFLECTION_ALPHA = '/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo'
 
 const MAX_APPLICATION_LENGTH = 100
+/** Dubbo's (org.apache.dubbo.rpc.protocol.tri.TripleConstants). */
+const DEFAULT_VERSION = '1.0.0'
 
 export interface RpcRouteOptions {
   /** Full name of the Java interface. */
@@ -57,7 +59,7 @@ export const rpcRoutes: FastifyPluginAsync<RpcRouteOptions> = async (app, option
   }
   await app.register(async (scope) => {
     scope.addContentTypeParser(GRPC_UNARY, (request: FastifyRequest, payload: IncomingMessage) =>
-      readFrame(request, payload, (request.routeOptions.bodyLimit ?? 0) - FRAME_BYTES),
+      readFrame(request, payload, request.routeOptions.bodyLimit ?? 0),
     )
     for (const handler of sending) addCall(scope, handler, unary, names, options)
   })
@@ -81,7 +83,8 @@ function addCall(
   const call = isBatch ? unary.batchSendMessages : unary.sendMessage
   for (const name of names) {
     app.post(`/${name}/${handler.method.name}`, {
-      bodyLimit: (isBatch ? BATCH_LIMIT : MESSAGE_LIMIT) + FRAME_BYTES,
+      // Of the message: readFrame adds what its frame takes.
+      bodyLimit: isBatch ? BATCH_LIMIT : MESSAGE_LIMIT,
       config: { access: ['sender'], sends: true },
       async onRequest(request) {
         refuseOtherService(request, options)
@@ -130,13 +133,15 @@ function nameApplication(request: FastifyRequest): void {
 
 /**
  * Dubbo tells services of one interface apart by group and version. A caller who names neither (curl, gRPC) means the one
- * that is here.
+ * that is here. So does a Dubbo client of version 1.0.0 that leaves it out (`dubbo.rpc.tri.ignore-1.0.0-version`; 3.3.6 says it
+ * otherwise), for which reason 1.0.0 is what has no version here.
  * @throws AppError NOT_FOUND
  */
 function refuseOtherService({ headers }: FastifyRequest, { serviceInterface, group, version }: RpcRouteOptions): void {
   const asked = { group: headers['tri-service-group'], version: headers['tri-service-version'] }
-  const isOther = (given: unknown, ours = '') => given !== undefined && given !== ours
-  if (!isOther(asked.group, group) && !isOther(asked.version, version)) return
+  const isOurs = (given: unknown, ...names: string[]) => given === undefined || names.some((name) => name === given)
+  const versions = version === undefined ? ['', DEFAULT_VERSION] : [version]
+  if (isOurs(asked.group, group ?? '') && isOurs(asked.version, ...versions)) return
   const of = (what: { group?: unknown; version?: unknown }) =>
     `group '${what.group ?? ''}', version '${what.version ?? ''}'`
   throw new AppError('NOT_FOUND', `${serviceInterface} is served as ${of({ group, version })}, not as ${of(asked)}`)

@@ -127,9 +127,9 @@ async function answerRpcError(error: FastifyError | AppError, request: FastifyRe
   const contentType = request.headers['content-type'] ?? ''
   if (!GRPC.test(contentType)) return answerError(error, request, reply)
   const bodyLimit = request.routeOptions?.bodyLimit ?? MESSAGE_LIMIT
-  const { code, rawMessage } = grpcErrorOf(error, bodyLimit - FRAME_BYTES)
+  const { code, rawMessage } = grpcErrorOf(error, bodyLimit)
   if (code === Code.Internal || code === Code.Unavailable) request.log.error({ err: error }, 'rpc failed')
-  await bodyReceived(request.raw, bodyLimit)
+  await bodyReceived(request.raw, bodyLimit + FRAME_BYTES)
   const status = { 'grpc-status': String(code), 'grpc-message': grpcMessage(rawMessage) }
   const hasTrailers = request.raw.httpVersionMajor === 2 && !contentType.startsWith('application/grpc-web')
   if (!hasTrailers)

@@ -1,3 +1,4 @@
+import { AppError } from '@message-center/core/contracts/errors.ts'
 import fc from 'fast-check'
 import hessian from 'hessian.js'
 import { describe, expect, test } from 'vitest'
@@ -164,6 +165,54 @@ describe('hostile bytes', () => {
     expect(() => toJson(decodeHessian(bomb), 256 * 1024)).toThrow(/at most 262144/)
   })
 
+  const text = (value: string) => bytes(0x53, value.length >> 8, value.length & 255, value)
+  const long16 = (count: number) => bytes(0x58, 0x49, 0, 0, count >> 8, count & 255)
+  const definition = (name: string, ...fields: string[]) =>
+    Buffer.concat([bytes('C'), text(name), bytes(0x90 + fields.length), ...fields.map(text)])
+  const referring = (index: number, times: number) => Buffer.alloc(times * 2, Buffer.of(0x51, 0x90 + index))
+  const timeHandle = (name: string) => `com.alibaba.com.caucho.hessian.io.java8.${name}`
+
+  test.each(['name of a.E', 'value of java.math.BigDecimal'])(
+    'what an object stands for counts each time it is referred to: the %s',
+    (which) => {
+      const [field = '', className = ''] = which.split(' of ')
+      const object = Buffer.concat([definition(className, field), bytes(0x60), text('1'.repeat(30_000))])
+      const many = Buffer.concat([long16(101), object, referring(1, 100)])
+      expect(() => toJson(decodeHessian(many), 256 * 1024)).toThrow(/at most 262144/)
+    },
+  )
+
+  test('empty lists and maps that are referred to count as the memory that they take', () => {
+    for (const empty of [bytes(0x78), bytes('H', 'Z')]) {
+      const many = Buffer.concat([bytes(0x7a), empty, long16(40_000), referring(1, 40_000)])
+      expect(() => toJson(decodeHessian(many), 256 * 1024)).toThrow(/at most 262144/)
+    }
+  })
+
+  test('the parts of a time are numbers, and of a date and time a date and a time; whatever else is refused', () => {
+    // Lists of references to lists of references: as a text they would fill the memory.
+    const levels = [
+      bytes(0x79, 0x01, 'x'),
+      ...[2, 3, 4, 5].map((of) => Buffer.concat([long16(100), referring(of, 100)])),
+    ]
+    const bomb = Buffer.concat([bytes(0x58, 0x90 + levels.length), ...levels])
+    for (const [handle, part] of [
+      ['LocalDateHandle', 'year'],
+      ['LocalTimeHandle', 'hour'],
+      ['InstantHandle', 'seconds'],
+    ] as const) {
+      const object = Buffer.concat([definition(timeHandle(handle), part), bytes(0x60), bomb])
+      expect(() => read(object)).toThrow(`the ${part} of a ${handle} is no number`)
+    }
+    const both = definition(timeHandle('LocalDateTimeHandle'), 'date', 'time')
+    const cycle = Buffer.concat([both, bytes(0x60, 'Q', 0x90, 'Q', 0x90)])
+    expect(() => read(cycle)).toThrow('the date of a LocalDateTimeHandle is no LocalDateHandle')
+    const decimal = definition('java.math.BigDecimal', 'value')
+    expect(() => read(Buffer.concat([decimal, both, bytes(0x61, 0x60, 0x01, '1', 'N')]))).toThrow(
+      'is no LocalDateHandle',
+    )
+  })
+
   test('a class is a name, whatever it is called; __proto__ is no key', () => {
     const named = (name: string) => bytes('C', name.length, name, 0x90, 0x60)
     for (const name of ['java.lang.Runtime', '__proto__', 'constructor', 'javax.naming.InitialContext', '']) {
@@ -172,6 +221,33 @@ describe('hostile bytes', () => {
     expect(() => read(bytes('H', 0x09, '__proto__', 'H', 'Z', 'Z'))).toThrow('__proto__')
     expect(() => read(bytes('H', 'H', 'Z', 'N', 'Z'))).toThrow('keys')
     expect(() => read(bytes(0x44, 0x7f, 0xf8, 0, 0, 0, 0, 0, 0))).toThrow('NaN')
+  })
+
+  test('objects of the classes that stand for something are JSON or an AppError, whatever their fields hold', () => {
+    const handles = ['LocalDateHandle', 'LocalTimeHandle', 'LocalDateTimeHandle', 'InstantHandle'].map(timeHandle)
+    const className = fc.constantFrom(...handles, 'java.math.BigDecimal', 'java.math.BigInteger', 'a.Enum')
+    const names = ['year', 'hour', 'nano', 'date', 'time', 'seconds', 'nanos', 'value', 'signum', 'mag', 'name']
+    const { value } = fc.letrec<{ value: unknown }>((tie) => ({
+      value: fc.oneof(
+        { depthSize: 'small' },
+        fc.constantFrom(null, true, '1e9', '__proto__', 2n ** 62n, Number.NaN, -1, 1e308, new Date(Number.NaN)),
+        fc.array(tie('value'), { maxLength: 3 }),
+        fc.record({
+          className,
+          fields: fc.array(fc.tuple(fc.constantFrom(...names), tie('value'))).map((entries) => new Map(entries)),
+        }),
+      ),
+    }))
+    fc.assert(
+      fc.property(value, (given) => {
+        try {
+          toJson(given)
+        } catch (error) {
+          expect(error).toBeInstanceOf(AppError)
+        }
+      }),
+      { numRuns: 2_000 },
+    )
   })
 
   test('any bytes at all are a value or a HessianError', () => {

@@ -5,12 +5,14 @@ import { isJavaObject, type JavaObject } from './java-object.ts'
 const MAX_DEPTH = 64
 /** Of a BigInteger: more digits than any number of a message has. */
 const MAX_WORDS = 128
+/** What a list or an object counts as beside what is in it: an empty one takes no text, but memory. */
+const CONTAINER_SIZE = 8
 const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
 
 /**
  * Turns what `decodeHessian` read into what JSON can hold: long and BigDecimal keep their digits (`JSON.rawJSON`), dates are
  * ISO 8601 in UTC, an enum constant is its name, binary is base64, an object of any class its fields.
- * @param budget most nodes and characters in all, lest a value that is referred to a thousand times grows a thousandfold
+ * @param budget most nodes and characters in all, and somewhat for each list and object, lest a value that is referred to a thousand times grows a thousandfold
  * @throws AppError VALIDATION_FAILED, or PAYLOAD_TOO_LARGE beyond the budget
  */
 export function createJsonConverter(budget: number): (value: unknown) => unknown {
@@ -34,13 +36,17 @@ export function createJsonConverter(budget: number): (value: unknown) => unknown
       spend(value.length * 2)
       return value.toString('base64')
     }
-    if (Array.isArray(value)) return value.map((item) => convert(item, depth + 1))
+    if (isJavaObject(value)) return meaningOf(value) ?? entries(value.fields, depth)
     if (value instanceof Map) return entries(value, depth)
-    if (isJavaObject(value)) return known(value) ?? entries(value.fields, depth)
+    if (Array.isArray(value)) {
+      spend(CONTAINER_SIZE)
+      return value.map((item) => convert(item, depth + 1))
+    }
     throw invalid('an argument is of a kind that is not known')
   }
 
   function entries(map: Map<unknown, unknown>, depth: number): Record<string, unknown> {
+    spend(CONTAINER_SIZE)
     const object: Record<string, unknown> = {}
     for (const [key, value] of map) {
       const name = keyOf(key)
@@ -48,6 +54,12 @@ export function createJsonConverter(budget: number): (value: unknown) => unknown
       object[name] = convert(value, depth + 1)
     }
     return object
+  }
+
+  function meaningOf(object: JavaObject): unknown {
+    const meaning = known(object)
+    if (meaning !== undefined) spend(JSON.stringify(meaning).length)
+    return meaning
   }
 
   return (value) => convert(value, 0)
@@ -97,29 +109,38 @@ function enumName({ fields }: JavaObject): string | undefined {
 
 const JAVA_TIME = 'com.alibaba.com.caucho.hessian.io.java8.'
 
-/** java.time, as Dubbo's Hessian writes it by handles with the parts of a time. */
+/**
+ * java.time, as Dubbo's Hessian writes it by handles with the parts of a time.
+ * @throws AppError VALIDATION_FAILED where a part is of another kind: a list's text could be of any length
+ */
 function javaTime(handle: string, fields: Map<string, unknown>): string | undefined {
-  const part = (name: string, width = 2) => String(fields.get(name) ?? 0).padStart(width, '0')
-  const inner = (name: string) => {
+  const number = (name: string) => {
+    const value = fields.get(name) ?? 0
+    if (typeof value === 'number' || typeof value === 'bigint') return Number(value)
+    throw invalid(`the ${name} of a ${handle} is no number`)
+  }
+  const part = (name: string, width = 2) => String(number(name)).padStart(width, '0')
+  const inner = (name: string, itsHandle: 'LocalDateHandle' | 'LocalTimeHandle') => {
     const value = fields.get(name)
-    return isJavaObject(value) ? (known(value) as string | undefined) : undefined
+    if (isJavaObject(value) && value.className === JAVA_TIME + itsHandle) return javaTime(itsHandle, value.fields)
+    throw invalid(`the ${name} of a ${handle} is no ${itsHandle}`)
   }
   switch (handle) {
     case 'LocalDateHandle':
       return `${part('year', 4)}-${part('month')}-${part('day')}`
     case 'LocalTimeHandle':
-      return `${part('hour')}:${part('minute')}:${part('second')}${fraction(fields.get('nano'))}`
+      return `${part('hour')}:${part('minute')}:${part('second')}${fraction(number('nano'))}`
     case 'LocalDateTimeHandle':
-      return `${inner('date')}T${inner('time')}`
+      return `${inner('date', 'LocalDateHandle')}T${inner('time', 'LocalTimeHandle')}`
     case 'InstantHandle':
-      return isoTime(new Date(Number(fields.get('seconds') ?? 0) * 1000 + Number(fields.get('nanos') ?? 0) / 1e6))
+      return isoTime(new Date(number('seconds') * 1000 + number('nanos') / 1e6))
     default:
       return undefined
   }
 }
 
-function fraction(nano: unknown): string {
-  return typeof nano === 'number' && nano > 0 ? `.${String(nano).padStart(9, '0').replace(/0+$/, '')}` : ''
+function fraction(nano: number): string {
+  return nano > 0 ? `.${String(nano).padStart(9, '0').replace(/0+$/, '')}` : ''
 }
 
 function isoTime(date: Date): string {
