@@ -146,7 +146,7 @@ describe('a provider that does not answer in time: whether the message arrived i
       { delivered: false, duplicate: true },
     ])
     const keys = calls.map(({ payload }) => (payload as { msgUuid: string }).msgUuid)
-    expect(keys[0]).toMatch(/^mc-\d+$/)
+    expect(keys[0]).toMatch(/^mc-\d+-\d{14}$/)
     expect(keys[1]).toBe(keys[0])
     expect(gaps(calls)[0]).toBeGreaterThanOrEqual(SEND_TIMEOUT_MS + DELAY_MS)
   })
