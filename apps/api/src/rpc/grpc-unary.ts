@@ -51,7 +51,6 @@ export async function answerUnary(
 async function messageIn(request: FastifyRequest, limit: number): Promise<Uint8Array> {
   const body = request.body as Buffer
   const announced = body.length < FRAME_BYTES ? Number.NaN : body.readUInt32BE(1)
-  if (announced > limit) throw tooLarge(limit)
   if (announced !== body.length - FRAME_BYTES)
     throw new ConnectError('the body must be one message', Code.InvalidArgument)
   const content = body.subarray(FRAME_BYTES)
