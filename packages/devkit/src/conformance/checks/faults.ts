@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ConformanceCheck } from '../check.ts'
+import { assertErrorClass } from '../error-class.ts'
 import type { ConformanceFixture, ProviderFixture } from '../fixture.ts'
 import { type FrontServer, startFrontServer } from '../front-server.ts'
 import { onRig } from '../rig.ts'
@@ -19,7 +20,7 @@ export function faultChecks(fixture: ConformanceFixture, provider: ProviderFixtu
           fixture,
           async ({ server, sendFails }) => {
             server.setFault({ kind: 'silence' })
-            assert.equal((await sendFails()).errorClass, 'UNKNOWN')
+            assertErrorClass(await sendFails(), 'UNKNOWN')
           },
           { timeoutMs: SHORT_TIMEOUT_MS },
         ),
@@ -33,15 +34,14 @@ export function faultChecks(fixture: ConformanceFixture, provider: ProviderFixtu
           const failing = sendFails({}, controller.signal)
           await Promise.race([messageArrived(server), failing])
           controller.abort()
-          assert.equal((await failing).errorClass, 'UNKNOWN')
+          assertErrorClass(await failing, 'UNKNOWN')
         }),
     },
     {
       title: 'does not call when its signal is aborted already',
       run: () =>
         onRig(fixture, async ({ server, sendFails }) => {
-          const { errorClass } = await sendFails({}, AbortSignal.abort())
-          assert.equal(errorClass, 'TRANSIENT')
+          assertErrorClass(await sendFails({}, AbortSignal.abort()), 'TRANSIENT')
           assert.equal(server.messages().length, 0)
         }),
     },
@@ -50,7 +50,7 @@ export function faultChecks(fixture: ConformanceFixture, provider: ProviderFixtu
       run: () =>
         onRig(fixture, async ({ server, sendFails }) => {
           server.setFault({ kind: 'reset', inAnswer })
-          assert.equal((await sendFails()).errorClass, 'UNKNOWN')
+          assertErrorClass(await sendFails(), 'UNKNOWN')
         }),
     })),
     {
@@ -59,7 +59,7 @@ export function faultChecks(fixture: ConformanceFixture, provider: ProviderFixtu
         const gone = await startFrontServer(provider)
         await gone.close()
         const nobody = { providerUrl: gone.url }
-        await onRig(fixture, async ({ sendFails }) => assert.equal((await sendFails()).errorClass, 'TRANSIENT'), nobody)
+        await onRig(fixture, async ({ sendFails }) => assertErrorClass(await sendFails(), 'TRANSIENT'), nobody)
       },
     },
     {

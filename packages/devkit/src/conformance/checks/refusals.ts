@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import type { ConformanceCheck } from '../check.ts'
+import { assertErrorClass } from '../error-class.ts'
 import type { ConformanceFixture, ProviderAnswer, ProviderFixture } from '../fixture.ts'
 import { onRig, type Rig, type ThrownError } from '../rig.ts'
 
@@ -16,7 +17,7 @@ export function refusalChecks(fixture: ConformanceFixture, provider: ProviderFix
       run: () =>
         onRig(fixture, async (rig) => {
           const error = await refused(rig, answer)
-          assert.equal(error.errorClass, errorClass)
+          assertErrorClass(error, errorClass)
           if (code !== undefined) assert.equal(error.code, code)
           if (retryAfterMs !== undefined) assert.equal(error.retryAfterMs, retryAfterMs)
         }),
@@ -34,7 +35,7 @@ export function refusalChecks(fixture: ConformanceFixture, provider: ProviderFix
       run: () =>
         onRig(fixture, async (rig) => {
           const error = await refused(rig, { status: 429, headers: { 'retry-after': '7' }, body: '' })
-          assert.equal(error.errorClass, 'RATE_LIMITED')
+          assertErrorClass(error, 'RATE_LIMITED')
           assert.equal(error.retryAfterMs, 7000)
         }),
     },
@@ -42,14 +43,14 @@ export function refusalChecks(fixture: ConformanceFixture, provider: ProviderFix
       title: 'HTTP 429 without Retry-After is RATE_LIMITED',
       run: () =>
         onRig(fixture, async (rig) => {
-          assert.equal((await refused(rig, { status: 429, body: 'slow down' })).errorClass, 'RATE_LIMITED')
+          assertErrorClass(await refused(rig, { status: 429, body: 'slow down' }), 'RATE_LIMITED')
         }),
     },
     {
       title: 'HTTP 404 is PERMANENT',
       run: () =>
         onRig(fixture, async (rig) => {
-          assert.equal((await refused(rig, { status: 404, body: '' })).errorClass, 'PERMANENT')
+          assertErrorClass(await refused(rig, { status: 404, body: '' }), 'PERMANENT')
         }),
     },
     ...(provider.trustsStatus ? [] : ['', '<html>denied</html>', '{"code":0,"errc', '[]', 'null', '{}']).map(

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { ChannelAdapter, MessageType } from '@message-center/core'
 import type { ConformanceCheck } from '../check.ts'
+import { assertErrorClass } from '../error-class.ts'
 import type { ConformanceFixture } from '../fixture.ts'
 import { onRig, type Rig, type ThrownError } from '../rig.ts'
 import { contentOf } from '../samples.ts'
@@ -30,7 +31,7 @@ async function anySize(rig: Rig, messageType: MessageType): Promise<void> {
       )
       if (!error) continue
       assert.equal(error.code, 'CONTENT_TOO_LONG', `${length} times ${filling}: ${error}`)
-      assert.equal(error.errorClass, 'PERMANENT')
+      assertErrorClass(error, 'PERMANENT')
       assert.equal(rig.server.requests.length, before, `${length} times ${filling}: it called the provider first`)
     }
   }
