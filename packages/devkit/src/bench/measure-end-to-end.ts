@@ -89,8 +89,14 @@ export function runMessages(system: TestSystem, call: ApiCaller, messages: numbe
       const { status } = await call('POST', '/api/messages/batch', batch)
       if (status !== 202) throw new Error(`batch was answered ${status}`)
     }
-    await until('all messages to be final', async () => (await openCount(system)) === 0, LIMIT_MS)
+    await until('all messages to be final', async () => !(await isAnyOpen(system)), LIMIT_MS)
   })
+}
+
+/** Counting them all every time would cost MySQL a part of what is measured. */
+async function isAnyOpen({ pool }: Pick<TestSystem, 'pool'>): Promise<boolean> {
+  const [rows] = await pool.query<RowDataPacket[]>('SELECT id FROM msg_message WHERE due_time IS NOT NULL LIMIT 1')
+  return rows.length > 0
 }
 
 /** Messages that are not final: few, however many there are. */

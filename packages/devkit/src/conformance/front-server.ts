@@ -25,7 +25,9 @@ export interface FrontServer {
   close(): Promise<void>
 }
 
-/** Starts it on a free port of the loopback address. */
+const portsHad = new Set<number>()
+
+/** Starts it on a free port of the loopback address, which it is the first one to have in this process. */
 export async function startFrontServer(provider: ProviderFixture): Promise<FrontServer> {
   const requests: ProviderRequest[] = []
   const isMessage = provider.isMessage ?? (() => true)
@@ -44,9 +46,7 @@ export async function startFrontServer(provider: ProviderFixture): Promise<Front
       write(outgoing, { status: 500, body: `the fake provider failed: ${error}` })
     }
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
+  const port = await listenOnNewPort(server)
   return {
     url: `http://127.0.0.1:${port}`,
     requests,
@@ -60,6 +60,24 @@ export async function startFrontServer(provider: ProviderFixture): Promise<Front
       server.close()
       await once(server, 'close')
     },
+  }
+}
+
+/**
+ * On a port that no other one has had in this process: what an adapter keeps or has under way for an address (an access
+ * token, a fetch of one) is not to meet the next check.
+ */
+async function listenOnNewPort(server: http.Server): Promise<number> {
+  for (;;) {
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    if (!portsHad.has(port)) {
+      portsHad.add(port)
+      return port
+    }
+    server.close()
+    await once(server, 'close')
   }
 }
 
