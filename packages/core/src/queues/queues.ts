@@ -25,6 +25,9 @@ export interface Queues {
   close(): Promise<void>
 }
 
+/** Nothing reads a queue's events, and BullMQ writes them all the same: its ten thousand are 0.6 MB of Redis for each queue. */
+const KEPT_EVENTS = 10
+
 /**
  * On a Redis Cluster all keys of one queue must lie in one slot; a hash tag per queue spreads the queues.
  * @returns BullMQ's `prefix` for a queue
@@ -54,13 +57,19 @@ export function createQueues(
         skipWaitingForReady: true,
         // The check asks Redis once, and a queue whose question was refused stays unusable for good.
         skipVersionCheck: true,
-        streams: { events: { maxLen: 1000 } },
+        streams: { events: { maxLen: KEPT_EVENTS } },
       })
       found.on('error', onError)
       queues.set(name, found)
     }
     return found
   }
+  // BullMQ itself says it once, when a queue is made: to a connection that does not stand yet, it says it in vain.
+  connection.on('ready', () => {
+    for (const each of queues.values()) {
+      connection.hset(each.toKey('meta'), 'opts.maxLenEvents', KEPT_EVENTS).catch(onError)
+    }
+  })
   return {
     pipeline: queue(PIPELINE_QUEUE),
     scheduled: queue(SCHEDULED_QUEUE),

@@ -26,7 +26,9 @@ export async function measureWaitingMemory(
   await forgetJobs(system)
   const redis = new Redis(system.variables.REDIS_URL ?? '', { maxRetriesPerRequest: null })
   const prefix = system.variables.QUEUE_PREFIX ?? ''
-  const queues = THREE_CHANNELS.map((type) => new Queue(`channel.${type}`, { connection: redis, prefix }))
+  const queues = THREE_CHANNELS.map(
+    (type) => new Queue(`channel.${type}`, { connection: redis, prefix, skipMetasUpdate: true }),
+  )
   try {
     const empty = await bytesOf(redis, prefix)
     await postOneByOne([call], messages, () => benchMessage(THREE_CHANNELS))
