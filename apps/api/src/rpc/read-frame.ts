@@ -35,9 +35,19 @@ export function readFrame(request: FastifyRequest, payload: IncomingMessage, lim
     }
   }
 
+  function onEnd(): void {
+    // Each stream is closed in the end, and an error is a costly thing to make for nobody.
+    payload.off('close', onClose)
+    resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks))
+  }
+
+  function onClose(): void {
+    reject(new ConnectError('the caller has gone', Code.Canceled))
+  }
+
   payload.on('data', onData)
-  payload.once('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)))
+  payload.once('end', onEnd)
   payload.once('error', reject)
-  payload.once('close', () => reject(new ConnectError('the caller has gone', Code.Canceled)))
+  payload.once('close', onClose)
   return promise
 }
