@@ -1,0 +1,26 @@
+import { AppError } from '@message-center/core/contracts/errors.ts'
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+
+/**
+ * Bodies are JSON as it is, not compressed. A call that needs none may come without one also where it says JSON: many clients
+ * say so with every call. Routes that keep the digits of numbers read theirs by themselves.
+ */
+export const requestBodiesPlugin = fp(
+  async (app: FastifyInstance) => {
+    const parseJson = app.getDefaultJsonParser('error', 'error')
+    app.removeAllContentTypeParsers()
+    app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) =>
+      body.trim() === '' ? done(null, undefined) : parseJson(request, body, done),
+    )
+    app.addHook('preParsing', (request, reply, payload, done) => {
+      const coding = request.headers['content-encoding']
+      if (!request.routeOptions.schema?.body || coding === undefined || /^identity$/i.test(coding))
+        return done(null, payload)
+      // RFC 9110, 15.5.16: so that the caller sees what was wrong about it.
+      reply.header('accept-encoding', 'identity')
+      done(new AppError('UNSUPPORTED_MEDIA_TYPE', 'a body must come without Content-Encoding, not compressed'))
+    })
+  },
+  { name: 'request-bodies' },
+)
