@@ -3,8 +3,7 @@ import type { ConfigTest, ConfigTestInput } from '../contracts/channel-configs.t
 import type { Content, MessageType } from '../contracts/content.ts'
 import { AppError, invalidField } from '../contracts/errors.ts'
 import { contentFaults } from '../templates/content-faults.ts'
-import { parseTemplate } from '../templates/parse.ts'
-import { renderTemplate } from '../templates/render.ts'
+import { renderText } from '../templates/render.ts'
 import { TemplateRenderError } from '../templates/render-error.ts'
 import { TemplateError } from '../templates/template-error.ts'
 import type { AdapterLogger, ChannelAdapter, Fetch, Recipients, SendOutcome } from './adapter.ts'
@@ -88,7 +87,7 @@ function testRecipients(
 ): Recipients {
   const given = recipientsOf(to)
   // There is no message whose data could fill the templates of a config's recipients.
-  const render = (text: string) => renderTemplate(parseTemplate('TEXT', text), {}).renderedContent
+  const render = (text: string) => renderText(text, {})
   try {
     const recipients = adapter.resolveRecipients?.(settings, given, render) ?? given
     if (!adapter.requiresRecipients?.(settings) || !reachNobody(recipients)) return recipients
