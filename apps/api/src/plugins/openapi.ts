@@ -17,7 +17,8 @@ The examples work as they are for the demo tenant.
   or cancels messages, \`admin\` may do all of that and configure, \`platform\` also acts for other tenants (\`tenantId\`), \`inbox\` reads its own inbox.
 - Errors have one shape, with a code, a text for people, the fields at fault in \`details\`, and the \`requestId\` to look for in the logs.
 - 64-bit ids are strings of digits. Times are ISO 8601 in UTC. Lists are pages.
-- What can be changed has an \`ETag\`: send it as \`If-Match\`, and nobody's change is overwritten unseen (412).`
+- What can be changed has an \`ETag\`: send it as \`If-Match\`, and nobody's change is overwritten unseen (412). What GET answers may be
+  PUT back, changed: fields that cannot be set are left aside.`
 
 const TOKEN_DESCRIPTION =
   'The token alone, without `Bearer`. From the token issuer of your company, or from `POST /api/auth/token` for an API client.'
