@@ -6,6 +6,7 @@ import fp from 'fastify-plugin'
 import { shareAnswerSchemas } from './openapi-answer-schemas.ts'
 import { CALLBACK_WEBHOOKS } from './openapi-callbacks.ts'
 import { type ApiDocument, documentChannelConfigs } from './openapi-channel-configs.ts'
+import { mayBeLeftOut } from './request-bodies.ts'
 import { protectPages } from './security-headers.ts'
 
 const DESCRIPTION = `Sends the messages of business systems to DingTalk, WeCom and an in-app inbox.
@@ -64,6 +65,7 @@ export const openapiPlugin = fp(
         const shown = 'openapiObject' in document ? document.openapiObject : document.swaggerObject
         documentChannelConfigs(shown as ApiDocument, registry)
         shareAnswerSchemas(shown as ApiDocument)
+        tellOptionalBodies(shown as ApiDocument)
         return shown
       },
     })
@@ -89,3 +91,10 @@ export const openapiPlugin = fp(
   },
   { name: 'openapi' },
 )
+
+/** @fastify/swagger says of every body that it is required. */
+function tellOptionalBodies({ paths = {} }: ApiDocument): void {
+  for (const { requestBody } of Object.values(paths).flatMap((methods) => Object.values(methods))) {
+    if (requestBody) requestBody.required = !mayBeLeftOut(requestBody.content['application/json']?.schema)
+  }
+}

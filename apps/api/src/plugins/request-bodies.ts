@@ -3,8 +3,8 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 
 /**
- * Bodies are JSON as it is, not compressed. A call that needs none may come without one also where it says JSON: many clients
- * say so with every call. Routes that keep the digits of numbers read theirs by themselves.
+ * Bodies are JSON as it is, not compressed. A call that has nothing to say may come without one, also where it says JSON: many
+ * clients say so with every call. Routes that keep the digits of numbers read theirs by themselves.
  */
 export const requestBodiesPlugin = fp(
   async (app: FastifyInstance) => {
@@ -21,6 +21,16 @@ export const requestBodiesPlugin = fp(
       reply.header('accept-encoding', 'identity')
       done(new AppError('UNSUPPORTED_MEDIA_TYPE', 'a body must come without Content-Encoding, not compressed'))
     })
+    app.addHook('preValidation', (request, _reply, done) => {
+      if (mayBeLeftOut(request.routeOptions.schema?.body)) request.body ??= {}
+      done()
+    })
   },
   { name: 'request-bodies' },
 )
+
+/** @param schema of a body: an object of which nothing has to be there */
+export function mayBeLeftOut(schema: unknown): boolean {
+  const { type, required = [] } = Object(schema) as { type?: unknown; required?: unknown[] }
+  return type === 'object' && required.length === 0
+}

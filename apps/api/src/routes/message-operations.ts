@@ -19,15 +19,12 @@ import { actingTenant, ownTenantOnly, TenantQuery } from './tenant.ts'
 const OneTenant = Type.Object(TenantQuery, { additionalProperties: false })
 const OPERATOR = { access: ['operator'] as const }
 
-/** What operators do to messages that are there already. A call may come without a body. */
+/** What operators do to messages that are there already. */
 export const messageOperationRoutes: FastifyPluginAsyncTypebox<{ operations: MessageOperations }> = async (
   app,
   { operations },
 ) => {
   app.addHook('preValidation', ownTenantOnly)
-  app.addHook('preValidation', async (request) => {
-    if (request.routeOptions.schema?.body) request.body ??= {}
-  })
 
   app.post('/api/messages/:messageId/retry', {
     config: OPERATOR,
