@@ -1,18 +1,20 @@
 import { AppError } from '@message-center/core/contracts/errors.ts'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { bodyText } from '../routes/body-text.ts'
 
 /**
- * Bodies are JSON as it is, not compressed. A call that has nothing to say may come without one, also where it says JSON: many
+ * Bodies are JSON in UTF-8 as it is, not compressed. A call that has nothing to say may come without one, also where it says JSON: many
  * clients say so with every call. Routes that keep the digits of numbers read theirs by themselves.
  */
 export const requestBodiesPlugin = fp(
   async (app: FastifyInstance) => {
     const parseJson = app.getDefaultJsonParser('error', 'error')
     app.removeAllContentTypeParsers()
-    app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) =>
-      body.trim() === '' ? done(null, undefined) : parseJson(request, body, done),
-    )
+    app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+      const text = bodyText(body)
+      return text.trim() === '' ? done(null, undefined) : parseJson(request, text, done)
+    })
     app.addHook('preParsing', (request, reply, payload, done) => {
       const coding = request.headers['content-encoding']
       if (!request.routeOptions.schema?.body || coding === undefined || /^identity$/i.test(coding))
