@@ -70,8 +70,9 @@ describe.for(KINDS)('%s', ([, make]) => {
     expect(etagOf(await call('GET', path))).toBe(etagOf(changed))
   })
 
-  test('what GET answers may be sent back, changed; under another name it is refused', async () => {
-    const { path, put } = await make()
+  test('what POST and GET answer may be sent back, changed; under another name it is refused', async () => {
+    const { path, first, put } = await make()
+    expect((await call('PUT', path, { ...Object(first.body), ...put('at once') })).status).toBe(200)
     const { body } = await call<object>('GET', path)
     const changed = await call('PUT', path, { ...body, ...put('changed') })
     expect([changed.status, changed.body]).toMatchObject([200, put('changed')])

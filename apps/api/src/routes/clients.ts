@@ -62,7 +62,7 @@ export const clientRoutes: FastifyPluginAsyncTypebox<{ store: ClientStore }> = a
   app.put('/api/clients/:id', {
     bodyLimit: BODY_LIMIT,
     config: { access: ['admin'] },
-    preValidation: putBack(ClientInput, Client),
+    preValidation: putBack(ClientInput, NewClient),
     schema: {
       tags: ['clients'],
       summary: 'Replace what can be set of an API client',
