@@ -109,6 +109,7 @@ test.each([
   for (const path of ['/api/messages', '/api/messages/batch', '/api/channel-configs', '/api/templates']) {
     const answer = await api.caller()('POST', path, message('{}'), { 'content-type': type })
     expect(answer).toMatchObject(refusal(415, 'UNSUPPORTED_MEDIA_TYPE'))
+    expect(answer.body).toMatchObject({ errorMessage: expect.stringContaining('application/json') })
   }
 })
 
