@@ -202,6 +202,6 @@ test.each(['CHANNEL_ADAPTERS', 'MESSAGE_HANDLERS'])(
   '%s: a module that does not load stops the start',
   async (variable) => {
     const start = system.startWorker({ CHANNEL_ADAPTERS: '', MESSAGE_HANDLERS: '', [variable]: path('none.js') })
-    await expect(start).rejects.toThrow(new RegExp(`worker: ${variable}: .*none\\.js does not load: Cannot find`))
+    await expect(start).rejects.toThrow(new RegExp(`worker: ${variable}: .*none\\.js does not load: there is no`))
   },
 )
