@@ -1,3 +1,4 @@
+import type { ChannelAdapter } from '@message-center/core/channels/adapter.ts'
 import { createChannelRegistry } from '@message-center/core/channels/registry.ts'
 import type { CandidateConfig } from '@message-center/core/configs/candidates.ts'
 import { sealSettings } from '@message-center/core/configs/channel-config-secrets.ts'
@@ -14,7 +15,9 @@ import { createTestDatabase, type TestDatabase } from '@message-center/devkit/te
 import { until } from '@message-center/devkit/testing/until.ts'
 import type { RowDataPacket } from 'mysql2/promise'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { claimWaiting } from './claim.ts'
 import { deliver } from './deliver.ts'
+import { sendTogether } from './merge-send.ts'
 import { createTaskWriter, type TaskWriter } from './task-writer.ts'
 import type { DeliveryDependencies } from './verdict.ts'
 
@@ -39,7 +42,7 @@ function afterStandingStill(writer: TaskWriter): TaskWriter {
 }
 
 /** A task with all that its delivery needs; `sends` tells of every send. */
-async function setUp() {
+async function setUp(sendOnce: ChannelAdapter['send'] = async () => ({ response: 'ok' })) {
   const [task] = await storeDispatched(database.pool, 1)
   if (!task) throw new Error('nothing was stored')
   const fail = (error: unknown) => {
@@ -64,9 +67,9 @@ async function setUp() {
         messageTypes: ['TEXT'],
       },
       ...{ rateLimit: { count: 1_000, window: 1, unit: 'SECOND' }, maxBytes: 1_000 },
-      async send({ idempotencyKey }) {
-        sends.push(idempotencyKey)
-        return { response: 'ok' }
+      async send(input, tools) {
+        sends.push(input.idempotencyKey)
+        return sendOnce(input, tools)
       },
     },
   ])
@@ -94,7 +97,7 @@ async function setUp() {
     ])
     return found
   }
-  return { job, deps, sends, writer, row }
+  return { job, deps, sends, writer, row, config }
 }
 
 test('who has stood still since the claim does not send, for somebody else may by now; the task waits for the next to come', async () => {
@@ -116,4 +119,27 @@ test('likewise with a task that somebody left in the middle of a send; that its 
   await deliver(job, { ...deps, holder: 'q1.', writer: afterStandingStill(writer) })
   expect(sends).toEqual([])
   expect(await row()).toMatchObject({ status: 'SENDING', claim_token: expect.not.stringContaining('dead') })
+})
+
+test('a merged message finds nothing of the progress that another one saved', async () => {
+  const found: unknown[] = []
+  for (const text of ['first', 'second']) {
+    const [leader, other] = await Promise.all([0, 1].map(() => setUp(save)))
+    if (!leader || !other) throw new Error('nothing was stored')
+    const { job, deps, config } = leader
+    const adapter = deps.registry.get('LOCAL')?.adapter
+    const start = await deps.limiter.start(text, { configId: '1', ...config.rateLimit })
+    const [claim, theirs] = await Promise.all([claimWaiting(job, deps), claimWaiting(other.job, deps)])
+    if (!adapter || !start.go || !claim || !theirs) throw new Error('nothing to send')
+    const companion = { job: other.job, claim: theirs, generation: 0, isBefore: false }
+    await sendTogether({ job, config, settings: {}, adapter, claim, start }, [companion], deps)
+    expect((await Promise.all([leader.row(), other.row()])).map((row) => row?.status)).toEqual(['SUCCESS', 'SUCCESS'])
+
+    async function save(...[{ progress }, { saveProgress }]: Parameters<ChannelAdapter['send']>) {
+      found.push(progress)
+      await saveProgress?.(`all of the ${text}`)
+      return { response: 'ok' }
+    }
+  }
+  expect(found).toEqual([undefined, undefined])
 })

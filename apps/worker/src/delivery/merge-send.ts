@@ -9,9 +9,6 @@ import { type EndedAttempt, quotaUseOf, recordFailure, recordSuccess } from './r
 import type { Sending } from './sending.ts'
 import type { DeliveryDependencies, Verdict } from './verdict.ts'
 
-/** A merged message takes one call: there is nothing of it to go on with later. */
-const NO_PROGRESS = createProgress(null, async () => undefined)
-
 /**
  * Sends a task and its company as one message, and records for each what came of it. Where the provider refuses the
  * message for good, which may be the fault of one of them, each goes alone from then on.
@@ -42,7 +39,8 @@ export async function sendTogether(
       settings,
       adapter,
       task: { ...claim.task, renderedContent, recipients },
-      progress: NO_PROGRESS,
+      // A merged message takes one call: there is nothing of it to go on with later, least of all for another one.
+      progress: createProgress(null, async () => undefined),
       idempotencyKey: keyOf(members.map((member) => taskKey(member.job))),
     },
     deps,
