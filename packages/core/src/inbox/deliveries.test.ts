@@ -111,3 +111,16 @@ test('what cannot be a user id reaches nobody, least of all everyone or somebody
   await send({ recipients: { userIds: [], mobiles: [], all: true }, task: task('90003') })
   expect((await rowsOf('4')).map(({ user_id }) => user_id)).toEqual(['u1', '李四', '*'])
 })
+
+test('what a tenant has waiting for thousands of readers does not keep another tenant waiting for all of it', async () => {
+  const { deliver } = createInboxWriter(database.pool, () => undefined)
+  const readers = Array.from({ length: 3_000 }, (_, index) => `u${index}`)
+  const content = 'x'.repeat(1_200)
+  const done: string[] = []
+  const deliverTo = (tenantId: string, fields: Partial<InboxDelivery>) =>
+    deliver(delivery({ tenantId, ...fields })).then(() => done.push(tenantId))
+  const flood = Array.from({ length: 8 }, () => deliverTo('3', { readers, content }))
+  await Promise.all([...flood, deliverTo('4', {})])
+  // Two may be under way before it, and one come between.
+  expect(done.indexOf('4')).toBeLessThanOrEqual(3)
+})

@@ -38,6 +38,8 @@ export function createInboxWriter(pool: Pool, onDelivered: (tenantIds: string[])
   const batcher = createBatcher<InboxDelivery, void>({
     maxItems: MAX_DELIVERIES,
     maxBytes: MAX_BATCH_BYTES,
+    // One message may be for thousands of readers.
+    holderOf: ({ tenantId }) => tenantId,
     sizeOf: ({ readers, content }) => readers.length * (Buffer.byteLength(content) + ROW_BYTES),
     concurrency: AT_ONCE,
     isolates: (error) => !isDatabaseUnavailable(error),
