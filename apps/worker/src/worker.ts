@@ -52,6 +52,7 @@ import { WorkerStops } from './delivery/attempt.ts'
 import { startChannelWorker } from './delivery/channel-worker.ts'
 import { createResultChecks, startResultWorker } from './delivery/check-result.ts'
 import { deliver } from './delivery/deliver.ts'
+import { createPauseLooks } from './delivery/pause-looks.ts'
 import { createTaskWriter } from './delivery/task-writer.ts'
 import type { Verdict } from './delivery/verdict.ts'
 import { createJobWaker } from './delivery/wake-jobs.ts'
@@ -225,6 +226,7 @@ export async function startWorker(
     wake,
     checkResultLater,
     holder: holder ?? null,
+    nextPauseLookMs: createPauseLooks(),
     now: () => Date.now(),
   }
   for (const channelType of channelTypes.filter((type) => wanted.has(channelQueue(type)))) {

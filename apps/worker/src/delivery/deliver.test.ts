@@ -18,6 +18,7 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { claimWaiting } from './claim.ts'
 import { deliver } from './deliver.ts'
 import { sendTogether } from './merge-send.ts'
+import { createPauseLooks } from './pause-looks.ts'
 import { createTaskWriter, type TaskWriter } from './task-writer.ts'
 import type { DeliveryDependencies } from './verdict.ts'
 
@@ -87,6 +88,7 @@ async function setUp(sendOnce: ChannelAdapter['send'] = async () => ({ response:
     wake: async () => undefined,
     checkResultLater: async () => undefined,
     holder: null,
+    nextPauseLookMs: createPauseLooks(),
     now: () => Date.now(),
   }
   const { tenantId, messageId, createTime, taskId } = task
@@ -142,4 +144,19 @@ test('a merged message finds nothing of the progress that another one saved', as
     }
   }
   expect(found).toEqual([undefined, undefined])
+})
+
+test('the tasks of a paused tenant look again one after another, however many there are', async () => {
+  const { job, deps, sends } = await setUp()
+  const paused = {
+    ...deps,
+    settings: async () => ({ ...(await deps.settings(job.tenantId)), sendingPaused: true }),
+    now: () => 0,
+  }
+  const verdicts = await Promise.all(Array.from({ length: 2_000 }, () => deliver(job, paused)))
+  const looks = verdicts.map((verdict) => (verdict.queue === 'postpone' ? verdict.until : Number.NaN))
+  expect(Math.min(...looks)).toBeGreaterThanOrEqual(15_000)
+  // All but those for whom time went by while they asked.
+  expect(Math.max(...looks) - Math.min(...looks)).toBeGreaterThan(1_000)
+  expect(sends).toEqual([])
 })

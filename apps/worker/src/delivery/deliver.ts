@@ -18,8 +18,6 @@ import { type Delivery, type DeliveryDependencies, record, type Verdict } from '
 
 /** Shorter waits are over before anybody could read of them. */
 const VISIBLE_WAIT_MS = 2_000
-/** A task of a tenant whose sending is paused looks again after this. */
-const PAUSE_LOOK_MS = 15_000
 
 /**
  * One run of a task's job: waits for its time window and its rate-limit slot, claims the task in MySQL, sends, records the
@@ -129,7 +127,7 @@ async function whyNotNow(
     return { code: 'EXPIRED', text: `not sent by ${new Date(job.expiresAt).toISOString()}` }
   }
   const { timeZone, sendingPaused } = await deps.settings(job.tenantId)
-  if (sendingPaused) return { until: now + PAUSE_LOOK_MS }
+  if (sendingPaused) return { until: now + deps.nextPauseLookMs() }
   if (!config.timeWindow) return null
   // The pipeline looked when the message came; a retry, or a wait for a slot, may last until after closing time.
   const until = nextOpening(config.timeWindow, new Date(now), timeZone).getTime()
