@@ -13,7 +13,7 @@ import { createMetrics } from '@message-center/core/telemetry/metrics.ts'
 import { storeDispatched } from '@message-center/devkit/testing/stored-messages.ts'
 import { createTestDatabase, type TestDatabase } from '@message-center/devkit/testing/test-database.ts'
 import { until } from '@message-center/devkit/testing/until.ts'
-import type { RowDataPacket } from 'mysql2/promise'
+import type { Pool, RowDataPacket } from 'mysql2/promise'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { claimWaiting } from './claim.ts'
 import { deliver } from './deliver.ts'
@@ -40,6 +40,18 @@ afterAll(async () => {
 function afterStandingStill(writer: TaskWriter): TaskWriter {
   const outdated = (task: ClaimedTask | undefined) => task && { ...task, leaseEndsAt: performance.now() }
   return { ...writer, claim: async (request) => outdated(await writer.claim(request)) }
+}
+
+/** MySQL breaks the connection off, once, just when it has taken a claim and is to be asked what has come of it. */
+function breakingOff(pool: Pool): Pool {
+  let isBroken = false
+  const query = async (sql: string, values: unknown[]) => {
+    if (isBroken || !sql.includes('lease_left')) return pool.query(sql, values)
+    isBroken = true
+    const connection = await pool.getConnection()
+    return connection.query('KILL CONNECTION_ID()').finally(() => connection.destroy())
+  }
+  return new Proxy(pool, { get: (target, name) => (name === 'query' ? query : Reflect.get(target, name, target)) })
 }
 
 /** A task with all that its delivery needs; `sends` tells of every send. */
@@ -159,4 +171,21 @@ test('the tasks of a paused tenant look again one after another, however many th
   // All but those for whom time went by while they asked.
   expect(Math.max(...looks) - Math.min(...looks)).toBeGreaterThan(1_000)
   expect(sends).toEqual([])
+})
+
+test('a claim of which MySQL did not answer leaves no doubt and takes no slot: the task goes out next time', async () => {
+  const { job, deps, sends, row, config } = await setUp()
+  const breaking = {
+    ...deps,
+    configs: { ...deps.configs, config: async () => ({ ...config, unknownOutcomePolicy: 'FAIL' as const }) },
+    limitOf: async () => ({ configId: 'a single one', count: 1, windowMs: 3_600_000 }),
+    writer: createTaskWriter({
+      ...{ pool: breakingOff(database.pool), channelOrder: () => 0 },
+      ...{ onFinished() {}, onError() {} },
+    }),
+  }
+  await expect(deliver(job, breaking)).rejects.toThrow()
+  expect(await row()).toMatchObject({ status: 'PENDING', claim_token: null, interruptions: 0 })
+  expect(await deliver(job, breaking)).toEqual({ queue: 'complete', note: 'sent' })
+  expect(sends).toHaveLength(1)
 })

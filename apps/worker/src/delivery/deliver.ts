@@ -53,7 +53,10 @@ export async function deliver(job: ChannelJob, deps: DeliveryDependencies): Prom
     deps.metrics.rateLimitWait.observe({ channel: job.channelType }, waitMs / 1_000)
     return waitUntil(deps.now() + waitMs, job, deps)
   }
-  const claim = await claimTask(job, deps, { takeOver })
+  const claim = await claimTask(job, deps, { takeOver }).catch((error: unknown) => {
+    deps.limiter.giveBack(start)
+    throw error
+  })
   const end = 'token' in claim && claim.abandoned ? whyNotAgain(claim, takeOver) : null
   if ('verdict' in claim || end) deps.limiter.giveBack(start)
   if ('verdict' in claim) return claim.verdict
