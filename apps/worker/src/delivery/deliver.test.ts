@@ -1,4 +1,5 @@
 import type { ChannelAdapter } from '@message-center/core/channels/adapter.ts'
+import { ChannelError } from '@message-center/core/channels/channel-error.ts'
 import { createChannelRegistry } from '@message-center/core/channels/registry.ts'
 import type { CandidateConfig } from '@message-center/core/configs/candidates.ts'
 import { sealSettings } from '@message-center/core/configs/channel-config-secrets.ts'
@@ -146,7 +147,7 @@ test('a merged message finds nothing of the progress that another one saved', as
     const [claim, theirs] = await Promise.all([claimWaiting(job, deps), claimWaiting(other.job, deps)])
     if (!adapter || !start.go || !claim || !theirs) throw new Error('nothing to send')
     const companion = { job: other.job, claim: theirs, generation: 0, isBefore: false }
-    await sendTogether({ job, config, settings: {}, adapter, claim, start }, [companion], deps)
+    await sendTogether({ job, config, settings: {}, adapter, claim, start, initialDelayMs: 1_000 }, [companion], deps)
     expect((await Promise.all([leader.row(), other.row()])).map((row) => row?.status)).toEqual(['SUCCESS', 'SUCCESS'])
 
     async function save(...[{ progress }, { saveProgress }]: Parameters<ChannelAdapter['send']>) {
@@ -188,4 +189,16 @@ test('a claim of which MySQL did not answer leaves no doubt and takes no slot: t
   expect(await row()).toMatchObject({ status: 'PENDING', claim_token: null, interruptions: 0 })
   expect(await deliver(job, breaking)).toEqual({ queue: 'complete', note: 'sent' })
   expect(sends).toHaveLength(1)
+})
+
+test('what came of a failed send is recorded also where the settings cannot be read by then, for MySQL is away', async () => {
+  const { job, deps, sends, row } = await setUp(async () => {
+    throw new ChannelError('TRANSIENT', { code: 'HTTP_500', message: 'not sent' })
+  })
+  const settings: typeof deps.settings = async (tenantId) => {
+    if (sends.length > 0) throw new Error('the database has not told of changes')
+    return deps.settings(tenantId)
+  }
+  expect(await deliver(job, { ...deps, settings })).toMatchObject({ queue: 'retry' })
+  expect(await row()).toMatchObject({ status: 'RETRY', retry_count: 1, claim_token: null })
 })

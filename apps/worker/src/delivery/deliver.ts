@@ -38,6 +38,8 @@ export async function deliver(job: ChannelJob, deps: DeliveryDependencies): Prom
   // Before anything is taken: without the right key the task must stay as it is.
   const settings = openSettings(deps.cipher, config)
   const takeOver = config.unknownOutcomePolicy === 'FAIL'
+  const { retryInitialDelayMs } = await deps.settings(job.tenantId)
+  const initialDelayMs = config.retry.initialDelayMs ?? retryInitialDelayMs
   const look = config.overflowPolicy === 'REJECT' ? { waited: false } : await lookAt(job, deps, { takeOver })
   if ('verdict' in look) {
     if (look.ended) await giveUpSlot(job, config, deps)
@@ -61,7 +63,7 @@ export async function deliver(job: ChannelJob, deps: DeliveryDependencies): Prom
   if ('verdict' in claim || end) deps.limiter.giveBack(start)
   if ('verdict' in claim) return claim.verdict
   if (end) return giveUp({ job, claim, start }, end, deps)
-  const sending = { job, config, settings, adapter, claim, start }
+  const sending = { job, config, settings, adapter, claim, start, initialDelayMs }
   const company = config.overflowPolicy === 'MERGE' && look.waited ? await companyOf(sending, deps) : []
   if ([sending, ...company].some((held) => isTooLate(held.claim))) return letGo(sending, company, deps)
   return company.length > 0 ? sendTogether(sending, company, deps) : attempt(sending, deps)
@@ -111,11 +113,11 @@ async function attempt({ start, claim, ...call }: Sending, deps: DeliveryDepende
     (error: unknown) => ({ error }),
   )
   deps.limiter.settle(start)
-  const { job, config } = call
+  const { job, config, initialDelayMs } = call
   const durationMs = performance.now() - stopwatch
   const secrets = secretsIn(call.settings, call.adapter.secretFields)
   const quotaUse = quotaUseOf(start, claim)
-  const ended: EndedAttempt = { job, config, ...claim, secrets, startedAt, durationMs, ...quotaUse }
+  const ended: EndedAttempt = { job, config, ...claim, initialDelayMs, secrets, startedAt, durationMs, ...quotaUse }
   return 'error' in result ? recordFailure(result.error, ended, deps) : recordSuccess(result.outcome, ended, deps)
 }
 

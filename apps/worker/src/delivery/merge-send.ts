@@ -19,7 +19,7 @@ export async function sendTogether(
   company: readonly Companion[],
   deps: DeliveryDependencies,
 ): Promise<Verdict> {
-  const { job, config, settings, adapter, claim, start } = leader
+  const { job, config, settings, adapter, claim, start, initialDelayMs } = leader
   const members = [
     ...company.filter(({ isBefore }) => isBefore),
     { job, claim },
@@ -57,7 +57,8 @@ export async function sendTogether(
     [{ job, claim }, ...company].map((member) => {
       const leads = member.job === job
       const company = { others: members.length - 1, leads }
-      const ended: EndedAttempt = { job: member.job, config, ...member.claim, secrets, startedAt, durationMs, company }
+      const call = { config, initialDelayMs, secrets, startedAt, durationMs }
+      const ended: EndedAttempt = { job: member.job, ...member.claim, ...call, company }
       if (leads) Object.assign(ended, quotaUseOf(start, claim))
       return 'error' in result ? recordFailure(result.error, ended, deps) : recordSuccess(result.outcome, ended, deps)
     }),
