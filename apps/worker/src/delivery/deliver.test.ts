@@ -202,3 +202,25 @@ test('what came of a failed send is recorded also where the settings cannot be r
   expect(await deliver(job, { ...deps, settings })).toMatchObject({ queue: 'retry' })
   expect(await row()).toMatchObject({ status: 'RETRY', retry_count: 1, claim_token: null })
 })
+
+test('a part that went out before its send was given up is not sent again, however late MySQL takes the progress', async () => {
+  const gaveUp = Promise.withResolvers<void>()
+  const { job, deps, writer, row } = await setUp(async ({ progress }, { saveProgress }) => {
+    if (progress !== undefined) return { response: progress }
+    await saveProgress?.('the first part')
+    throw new Error('nothing goes out after the time of the send')
+  })
+  const slow: TaskWriter = {
+    ...writer,
+    async saveProgress(progress) {
+      await gaveUp.promise
+      await writer.saveProgress(progress)
+    },
+  }
+  const delivering = deliver(job, { ...deps, writer: slow, sendTimeoutMs: 100 })
+  await until('the send to begin', () => deps.underWay.size > 0)
+  await until('the send to be given up', () => deps.underWay.size === 0)
+  gaveUp.resolve()
+  expect(await delivering).toMatchObject({ queue: 'retry' })
+  expect(await row()).toMatchObject({ status: 'RETRY', progress: '"the first part"' })
+})

@@ -113,8 +113,10 @@ async function attempt({ start, claim, ...call }: Sending, deps: DeliveryDepende
     (error: unknown) => ({ error }),
   )
   deps.limiter.settle(start)
-  const { job, config, initialDelayMs } = call
   const durationMs = performance.now() - stopwatch
+  // MySQL may be slow, and the send be over: what has gone out must be known before the claim, by which it is saved, ends.
+  if ('error' in result) await progress.settled()
+  const { job, config, initialDelayMs } = call
   const secrets = secretsIn(call.settings, call.adapter.secretFields)
   const quotaUse = quotaUseOf(start, claim)
   const ended: EndedAttempt = { job, config, ...claim, initialDelayMs, secrets, startedAt, durationMs, ...quotaUse }
