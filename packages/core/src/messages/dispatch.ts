@@ -130,8 +130,8 @@ function taskRows(message: PlannedMessage): unknown[][] {
     task.channelType,
     task.configId,
     task.messageType,
-    // An open task without content waits for the pipeline to run again.
-    task.renderedContent ?? (task.failure ? null : ''),
+    // An open task without content waits for the pipeline to run again. A handler may have cut it in the middle of a pair.
+    task.renderedContent?.toWellFormed() ?? (task.failure ? null : ''),
     task.recipients && JSON.stringify(task.recipients),
     task.failure ? 'FAILED' : 'PENDING',
     task.maxRetry,
