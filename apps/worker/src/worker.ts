@@ -34,7 +34,7 @@ import { createConfigLimits } from '@message-center/core/quota/config-limits.ts'
 import { exposeQuotas } from '@message-center/core/quota/quota-gauges.ts'
 import { createQuotaMonth } from '@message-center/core/quota/quota-month.ts'
 import { createRateLimiter, rateLimitKeyPrefix } from '@message-center/core/rate-limit/rate-limiter.ts'
-import { sentBefore } from '@message-center/core/rate-limit/sent-before.ts'
+import { createSentBefore } from '@message-center/core/rate-limit/sent-before.ts'
 import { createCipher } from '@message-center/core/secrets/cipher.ts'
 import type { Env } from '@message-center/core/settings/env.ts'
 import type { Logger } from '@message-center/core/telemetry/logger.ts'
@@ -128,7 +128,7 @@ export async function startWorker(
     redis,
     keyPrefix: rateLimitKeyPrefix(env),
     maxCallMs: env.sendTimeoutMs,
-    sentBefore: (limit) => sentBefore(pool, limit),
+    sentBefore: createSentBefore(pool),
     onSettleError: warn('rate limit'),
   })
   const monthOf = createQuotaMonth(registry)
