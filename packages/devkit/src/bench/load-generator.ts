@@ -1,32 +1,17 @@
 import { json } from 'node:stream/consumers'
 import autocannon from 'autocannon'
+import type { LoadOrder, LoadResult } from './load-order.ts'
+import { offerPaced } from './paced-load.ts'
 
-/** What the load generator is told on its input, as JSON. */
-export interface LoadOrder {
-  url: string
-  token: string
-  /** JSON; `[<id>]` in it becomes another id in each request. */
-  body: string
-  connections: number
-  /** How long … */
-  seconds?: number
-  /** … or how many requests. */
-  requests?: number
-  /** Requests per second of all connections together; as many as are answered without it. */
-  perSecond?: number
+const DEFAULT_SECONDS = 5
+
+function generate(order: LoadOrder): Promise<LoadResult> {
+  const { perSecond, seconds = DEFAULT_SECONDS } = order
+  return perSecond === undefined ? offerAll(order) : offerPaced(order, { perSecond, seconds })
 }
 
-/** What it answers on its output, as JSON. */
-export interface LoadResult {
-  /** Requests that were answered by 2xx. */
-  answered: number
-  perSecond: number
-  p50Ms: number
-  p99Ms: number
-  errors: number
-}
-
-async function generate(order: LoadOrder): Promise<LoadResult> {
+/** As many as are answered. */
+async function offerAll(order: LoadOrder): Promise<LoadResult> {
   const startedAt = performance.now()
   let lastAnswerAt = startedAt
   const result = await autocannon({
@@ -36,8 +21,7 @@ async function generate(order: LoadOrder): Promise<LoadResult> {
     body: order.body,
     idReplacement: order.body.includes('[<id>]'),
     connections: order.connections,
-    ...(order.requests === undefined ? { duration: order.seconds ?? 5 } : { amount: order.requests }),
-    ...(order.perSecond === undefined ? {} : { overallRate: order.perSecond }),
+    ...(order.requests === undefined ? { duration: order.seconds ?? DEFAULT_SECONDS } : { amount: order.requests }),
     timeout: 30,
     setupClient(client) {
       client.on('response', () => {

@@ -12,7 +12,7 @@ import {
   THREE_CHANNELS,
 } from './bench-system.ts'
 import { cpuBetween, cpuSeconds } from './cpu-time.ts'
-import type { LoadResult } from './load-generator.ts'
+import type { LoadResult } from './load-order.ts'
 import { amount, ratioOf, spreadText } from './report.ts'
 import { runLoad } from './run-load.ts'
 import { type Spread, spreadOf } from './statistics.ts'

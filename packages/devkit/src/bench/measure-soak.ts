@@ -13,7 +13,7 @@ import {
   startBenchSystem,
   THREE_CHANNELS,
 } from './bench-system.ts'
-import type { LoadResult } from './load-generator.ts'
+import type { LoadResult } from './load-order.ts'
 import { openCount, runMessages } from './measure-end-to-end.ts'
 import { heapMiB, metricsOf, redisMiB, residentMiB } from './memory.ts'
 import { amount } from './report.ts'

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import type { LoadOrder, LoadResult } from './load-generator.ts'
+import type { LoadOrder, LoadResult } from './load-order.ts'
 
 const GENERATOR = fileURLToPath(new URL('./load-generator.ts', import.meta.url))
 

@@ -11,13 +11,8 @@ import { createTestEnvironment, type TestEnvironment } from '../testing/test-env
 import { until } from '../testing/until.ts'
 import { type Fleet, type Member, type MemberOptions, startFleet } from './fleet.ts'
 import { mountSmallDisk, type SmallDisk } from './small-disk.ts'
-import { startTcpProxy, type TcpProxy } from './tcp-proxy.ts'
-
-/** A way between two parts, `worker-1→mysql`. */
-export interface Way {
-  name: string
-  proxy: TcpProxy
-}
+import { startTcpProxy } from './tcp-proxy.ts'
+import { type Way, workerAt } from './ways.ts'
 
 /** Everything that is broken, and what it takes to break it. */
 export interface Rig {
@@ -115,7 +110,7 @@ async function build({ folder, apis, workers }: RigOptions, undo: Undo): Promise
     apiUrls,
     token: environment.token(),
     sandbox,
-    workerAt: (port, at) => ownerOf(ways, port, at),
+    workerAt: (port, at) => workerAt(ways, port, at),
     logFolder: environment.logFolder,
     async stop({ keepLogs }) {
       try {
@@ -210,19 +205,6 @@ async function setUpTenant(apiUrl: string, token: string): Promise<void> {
       channel === 'WECHAT_WORK' ? { templateContent: `${GAP_BUSINESS_TYPE} \${orderNo} \${nobodyHasThis}` } : {}
     await createTemplate(call, GAP_BUSINESS_TYPE, channel, gap)
   }
-}
-
-function ownerOf(ways: readonly Way[], port: number | undefined, at: number): string | undefined {
-  if (port === undefined) return undefined
-  let latest = Number.NEGATIVE_INFINITY
-  let owner: string | undefined
-  for (const { name, proxy } of ways) {
-    const since = proxy.carriedSince(port, at)
-    if (since === undefined || since <= latest) continue
-    latest = since
-    owner = name.split('→')[0]
-  }
-  return owner
 }
 
 /** Removes the folder of a rig that has stopped. */

@@ -7,6 +7,7 @@ import { type PlannedFault, planFaults } from './plan.ts'
 import { createRandom } from './random.ts'
 import { countOpen, followArrivals, readInbox, readStored } from './read-books.ts'
 import { LEASE_MS, type Rig, SEND_TIMEOUT_MS, startRig } from './rig.ts'
+import { lateAnswersOf } from './ways.ts'
 
 export interface ChaosOptions {
   /** An empty folder; the servers' data goes there. */
@@ -83,10 +84,7 @@ async function useAndBreak(
     arrivals: [...(await arrivals.stop()), ...(await readInbox(rig.pool))],
     faults,
     ends: rig.fleet.ends,
-    lateAnswers: rig.ways.flatMap(({ name, proxy }) => {
-      const [worker = '', part] = name.split('→')
-      return part === 'provider' ? proxy.lateAnswers().map((answer) => ({ worker, ...answer })) : []
-    }),
+    lateAnswers: lateAnswersOf(rig.ways),
   }
   const verdict = checkBooks(books, { sendTimeoutMs: SEND_TIMEOUT_MS, leaseMs: LEASE_MS })
   const ok = verdict.ok && recoverySeconds !== null && unready.length === 0

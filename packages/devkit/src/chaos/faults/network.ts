@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Random } from '../random.ts'
-import { SEND_TIMEOUT_MS, type Way } from '../rig.ts'
+import { SEND_TIMEOUT_MS } from '../rig.ts'
 import type { Weather } from '../tcp-proxy.ts'
+import type { Way } from '../ways.ts'
 import type { FaultKind } from './fault-kind.ts'
 
 /** There are more ways than anything else that can break. */
