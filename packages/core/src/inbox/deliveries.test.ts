@@ -112,6 +112,18 @@ test('what cannot be a user id reaches nobody, least of all everyone or somebody
   expect((await rowsOf('4')).map(({ user_id }) => user_id)).toEqual(['u1', '李四', '*'])
 })
 
+test('what its sender has given up before its turn came is left to the next attempt', async () => {
+  const { deliver } = createInboxWriter(database.pool, () => undefined)
+  const sending = new AbortController()
+  const givenUp = delivery({ tenantId: '6', signal: sending.signal })
+  const waiting = expect(deliver(givenUp)).rejects.toThrow('given up')
+  sending.abort()
+  await waiting
+  expect(await rowsOf('6')).toEqual([])
+  await deliver({ ...givenUp, signal: new AbortController().signal })
+  expect(await rowsOf('6')).toHaveLength(1)
+})
+
 test('what a tenant has waiting for thousands of readers does not keep another tenant waiting for all of it', async () => {
   const { deliver } = createInboxWriter(database.pool, () => undefined)
   const readers = Array.from({ length: 3_000 }, (_, index) => `u${index}`)
