@@ -26,7 +26,7 @@ test('dispatching twice writes one set of tasks, one after the other', async () 
   expect(first).toMatchObject([
     { dispatched: true, status: { status: 'PROCESSING' }, tasks: [{ channelType: 'LOCAL' }] },
   ])
-  expect(second).toEqual([{ dispatched: false, superseded: false }])
+  expect(second).toEqual([{ dispatched: false, superseded: false, begun: [] }])
   expect((await findMessage(pool, '1', ref.messageId))?.tasks).toHaveLength(1)
 })
 
