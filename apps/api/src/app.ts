@@ -49,6 +49,7 @@ import { drainPlugin } from './plugins/drain.ts'
 import { answerClientError, answerError, errorsPlugin } from './plugins/errors.ts'
 import { openapiPlugin } from './plugins/openapi.ts'
 import { rateLimitPlugin } from './plugins/rate-limit.ts'
+import { requestBodiesPlugin } from './plugins/request-bodies.ts'
 import { requestIdOf } from './plugins/request-id.ts'
 import { requestMetricsPlugin } from './plugins/request-metrics.ts'
 import { securityHeadersPlugin } from './plugins/security-headers.ts'
@@ -184,11 +185,11 @@ export async function buildApp(
     reply.header('x-request-id', request.id)
     done()
   })
-  app.removeContentTypeParser('text/plain')
   await app.register(drainPlugin, { availability })
   await app.register(requestMetricsPlugin, { registry: metrics.registry })
   await app.register(errorsPlugin)
   await app.register(answerLimitPlugin, { limitMs: ANSWER_LIMIT_MS })
+  await app.register(requestBodiesPlugin)
   await app.register(validationPlugin)
   await app.register(securityHeadersPlugin)
   const clientRoles = createClientSource(pool, changes)

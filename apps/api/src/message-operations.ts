@@ -76,7 +76,7 @@ export function createMessageOperations(deps: MessageOperationDependencies) {
     /** @throws AppError NOT_FOUND where there is no such message, or it has no such task */
     async retry({ tenantId, actor }: OperatorCall, messageId: string, input: RetryInput): Promise<RetryResult> {
       const ref = await refOf(tenantId, messageId)
-      const taskIds = input.taskIds?.map((id) => normalizeId(id) ?? id)
+      const taskIds = input.taskIds?.map((id) => normalizeId(id) ?? String(id))
       const plans = await retryMessages(pool, [ref], { taskIds, cancelledToo: true }, auditRetry(actor))
       if (plans.length > 0) await wake()
       return { retried: sum(plans) }

@@ -62,6 +62,8 @@ const FAILING: [
     'x',
     { 'content-type': 'text/html' },
   ],
+  ['a compressed body', 415, 'UNSUPPORTED_MEDIA_TYPE', 'POST', '/api/messages', '{}', { 'content-encoding': 'gzip' }],
+  ['no body where one is needed', 400, 'VALIDATION_FAILED', 'POST', '/api/templates', ''],
   [
     'another content for an id',
     409,
@@ -80,6 +82,18 @@ test.each(FAILING)('%s: the contract’s shape', async (_, status, code, method,
   expect(answer.headers.get('content-type')).toContain('application/json')
   expect(answer.body.requestId).toMatch(UUID)
   expect(answer.headers.get('x-request-id')).toBe(answer.body.requestId)
+})
+
+test.each([
+  ['PUT', '/api/inbox/1/read', 404],
+  ['PUT', '/api/inbox/read-all?userId=nobody', 200],
+  ['DELETE', '/api/templates/1', 404],
+  ['DELETE', '/api/system-configs/retryMax', 200],
+  ['POST', '/api/callback-secret', 201],
+  ['POST', '/api/messages/nowhere/cancel', 404],
+])('a call that needs no body may say JSON and bring none: %s %s', async (method, path, status) => {
+  const answer = await api.caller()(method, path, '', { 'content-type': 'application/json' })
+  expect([answer.status, answer.body]).toMatchObject([status, expect.anything()])
 })
 
 test('every route without a token: 401 in the same shape, even for paths with nonsense behind', async () => {

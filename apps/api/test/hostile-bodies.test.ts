@@ -109,6 +109,7 @@ test.each([
   for (const path of ['/api/messages', '/api/messages/batch', '/api/channel-configs', '/api/templates']) {
     const answer = await api.caller()('POST', path, message('{}'), { 'content-type': type })
     expect(answer).toMatchObject(refusal(415, 'UNSUPPORTED_MEDIA_TYPE'))
+    expect(answer.body).toMatchObject({ errorMessage: expect.stringContaining('application/json') })
   }
 })
 
@@ -121,6 +122,15 @@ test('a charset beside application/json is fine; bytes that are not UTF-8 are no
   ])
   expect(await post(bytes, { 'content-length': bytes.length })).toBe(400)
   expect(await post(bytes, { 'transfer-encoding': 'chunked' })).toBe(400)
+  // A terminal in China writes GBK: its template would hold other characters.
+  const template = Buffer.concat([
+    Buffer.from(
+      '{"businessType":"GBK","channelType":"LOCAL","messageType":"TEXT","templateName":"x","templateContent":"',
+    ),
+    Buffer.from([0xd6, 0xd0]),
+    Buffer.from('"}'),
+  ])
+  expect(await post(template, { 'transfer-encoding': 'chunked' }, '/api/templates')).toBe(400)
 })
 
 test('64 KiB of businessData is taken, a byte more is not; the bytes count, not the characters', async () => {
@@ -140,10 +150,14 @@ test('256 KiB of body is taken, a byte more is not, whatever it consists of', as
 })
 
 /** Sends bytes as they are and tells the status; fetch would not let the framing be chosen. */
-function post(bytes: Buffer, framing: Record<string, string | number>): Promise<number | undefined> {
+function post(
+  bytes: Buffer,
+  framing: Record<string, string | number>,
+  path = '/api/messages',
+): Promise<number | undefined> {
   const { promise, resolve, reject } = Promise.withResolvers<number | undefined>()
   const headers = { authorization: `Bearer ${api.environment.token()}`, 'content-type': 'application/json', ...framing }
-  const call = request(`${api.url}/api/messages`, { method: 'POST', headers }, (response) => {
+  const call = request(`${api.url}${path}`, { method: 'POST', headers }, (response) => {
     response.resume()
     resolve(response.statusCode)
   })

@@ -130,6 +130,7 @@ test('the filters of the list; what failed without a task counts as one', async 
   const count = async (filters: object) => (await redrive(call, { ...filters, dryRun: true })).messages
   expect(await count({})).toBe(6)
   expect(await count({ storeId: '7' })).toBe(2)
+  expect(await count({ storeId: 7 })).toBe(2)
   expect(await count({ businessType: 'ORDER' })).toBe(4)
   expect(await count({ errorCode: 'CHANNEL_NOT_CONFIGURED' })).toBe(1)
   expect(await count({ channelType: 'LOCAL' })).toBe(5)

@@ -83,6 +83,8 @@ test('each operation of /docs/json says what it is for, takes the path’s param
     if (!WITHOUT_BODY.test(name)) expect([name, requestBody !== undefined]).toEqual([name, /^(POST|PUT) /.test(name)])
     for (const [status, { description }] of Object.entries(responses))
       expect([name, status, description]).toEqual([name, status, expect.any(String)])
+    if (parameters.some((parameter) => parameter.in === 'query'))
+      expect([name, '400' in responses]).toEqual([name, true])
     if (name.includes('/api/'))
       expect([name, ...Object.keys(responses)]).toEqual(expect.arrayContaining([name, '401', '403', '500', '503']))
   }

@@ -42,6 +42,13 @@ const KINDS: [
     },
   ],
   [
+    'client',
+    async () => {
+      const first = await call<Answer>('POST', '/api/clients', { name: 'a', roles: ['sender'] })
+      return { path: `/api/clients/${first.body.id}`, first, put: (text) => ({ name: text, roles: ['sender'] }) }
+    },
+  ],
+  [
     'system config',
     async () => {
       const first = await call('PUT', '/api/system-configs/retryMax', { value: 1 })
@@ -61,6 +68,17 @@ describe.for(KINDS)('%s', ([, make]) => {
     const changed = await call('PUT', path, put('new'))
     expect(etagOf(changed)).not.toBe(etagOf(first))
     expect(etagOf(await call('GET', path))).toBe(etagOf(changed))
+  })
+
+  test('what POST and GET answer may be sent back, changed; under another name it is refused', async () => {
+    const { path, first, put } = await make()
+    expect((await call('PUT', path, { ...Object(first.body), ...put('at once') })).status).toBe(200)
+    const { body } = await call<object>('GET', path)
+    const changed = await call('PUT', path, { ...body, ...put('changed') })
+    expect([changed.status, changed.body]).toMatchObject([200, put('changed')])
+    const elsewhere = await call('PUT', path, { ...body, ...('key' in body ? { key: 'retry' } : { id: '0' }) })
+    expect([elsewhere.status, elsewhere.body]).toMatchObject([400, { errorCode: 'VALIDATION_FAILED' }])
+    expect((await call('PUT', path, { ...body, unheardOf: 1 })).status).toBe(400)
   })
 
   test('who was overtaken is told so, and nothing changes', async () => {

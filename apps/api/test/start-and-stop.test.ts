@@ -91,6 +91,8 @@ test('after SIGTERM readiness is gone at once and calls are answered for the gra
   const api = await system.startApi({ SHUTDOWN_GRACE_MS: '60000', LOG_LEVEL: 'info', RPC_PORT: String(rpcPort) })
   const health = createClient(Health, createGrpcTransport({ baseUrl: `http://127.0.0.1:${rpcPort}` }))
   expect((await health.check({})).status).toBe(1)
+  // A start at which all is there gives nobody cause to wonder.
+  expect(readFileSync(api.log ?? '', 'utf8')).not.toMatch(/"level":"(warn|error)"/)
   process.kill(api.pid, 'SIGTERM')
   await until('readiness to be gone', async () => (await fetch(`${api.url}/health/ready`)).status === 503)
   process.kill(api.pid, 'SIGTERM')

@@ -80,6 +80,16 @@ describe('a handler from outside', () => {
     ])
   })
 
+  test('that throws: the message runs again, and the log says why', async () => {
+    const { messageId, status } = await step({ between: 'throw' })
+    expect(status).toBe('SUCCESS')
+    const lines = () => readFileSync(system.workers[0]?.log ?? '', 'utf8').split('\n')
+    const line = await until('the line in the log', () =>
+      lines().find((each) => each.includes(messageId) && each.includes('a fault')),
+    )
+    expect(JSON.parse(line)).toMatchObject({ level: 'warn', messageId, err: { message: 'a fault' } })
+  })
+
   test.each([
     [
       'drops a channel',
@@ -95,7 +105,6 @@ describe('a handler from outside', () => {
     ],
     ['fails the message and goes on', { between: 'fail and go on' }, { ...lost, errorCode: 'NO_RECIPIENT' }],
     ['neither goes on nor says why', { between: 'silence' }, { ...lost, errorCode: 'VALIDATION_FAILED' }],
-    ['throws: the message runs again', { between: 'throw' }, { status: 'SUCCESS' }],
     ['calls next() twice: sent once, by the first call', { between: 'twice' }, { status: 'SUCCESS', totalChannels: 1 }],
     ['calls next() twice without waiting', { between: 'twice, not awaited' }, { status: 'SUCCESS', totalChannels: 1 }],
     ['does not wait for next()', { between: 'not awaited' }, { status: 'SUCCESS', totalChannels: 1 }],

@@ -52,7 +52,11 @@ export async function readBacklog(sources: BacklogSources): Promise<Backlog> {
   return { all, tenants, redisMemoryShare: inRedis.memoryShare }
 }
 
+const TOLD_NOTHING = { memoryShare: 0, since: new Map<string, number>() }
+
 async function readRedis({ redis, queues, channelTypes, onRedisError }: BacklogSources) {
+  // The first look of a process comes before its connection, and nothing is wrong about that.
+  if (redis.status === 'connecting') return TOLD_NOTHING
   try {
     const [memoryShare, ...readings] = await Promise.all([
       redisMemoryShare(redis),
@@ -61,7 +65,7 @@ async function readRedis({ redis, queues, channelTypes, onRedisError }: BacklogS
     return { memoryShare, since: waitingSince(readings.flatMap(({ next }) => next)) }
   } catch (error) {
     onRedisError(error)
-    return { memoryShare: 0, since: new Map<string, number>() }
+    return TOLD_NOTHING
   }
 }
 

@@ -36,7 +36,10 @@ export const errorsPlugin = fp(
 
 /** Answers with the contract's shape. Also for what Fastify refuses before any route is found (`frameworkErrors`). */
 export function answerError(error: FastifyError | AppError, request: FastifyRequest, reply: FastifyReply) {
-  const told = toAppError(error, request.routeOptions?.bodyLimit)
+  const told =
+    error.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE'
+      ? new AppError('UNSUPPORTED_MEDIA_TYPE', 'a body must have the Content-Type application/json')
+      : toAppError(error, request.routeOptions?.bodyLimit)
   const status = ERROR_STATUS[told.code]
   if (status >= 500) request.log.error({ err: error }, 'request failed')
   const retryAfter = told.retryAfterSeconds ?? (told.code === 'UNAVAILABLE' ? RETRY_AFTER_SECONDS : undefined)

@@ -10,7 +10,7 @@ export interface ApiDocument {
 }
 
 interface DocumentedOperation {
-  requestBody?: { content: Content }
+  requestBody?: { required?: boolean; content: Content }
   responses: Record<string, { content?: Content }>
 }
 type Content = Record<string, { schema: Schema }>

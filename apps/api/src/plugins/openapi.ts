@@ -6,6 +6,7 @@ import fp from 'fastify-plugin'
 import { shareAnswerSchemas } from './openapi-answer-schemas.ts'
 import { CALLBACK_WEBHOOKS } from './openapi-callbacks.ts'
 import { type ApiDocument, documentChannelConfigs } from './openapi-channel-configs.ts'
+import { mayBeLeftOut } from './request-bodies.ts'
 import { protectPages } from './security-headers.ts'
 
 const DESCRIPTION = `Sends the messages of business systems to DingTalk, WeCom and an in-app inbox.
@@ -17,7 +18,8 @@ The examples work as they are for the demo tenant.
   or cancels messages, \`admin\` may do all of that and configure, \`platform\` also acts for other tenants (\`tenantId\`), \`inbox\` reads its own inbox.
 - Errors have one shape, with a code, a text for people, the fields at fault in \`details\`, and the \`requestId\` to look for in the logs.
 - 64-bit ids are strings of digits. Times are ISO 8601 in UTC. Lists are pages.
-- What can be changed has an \`ETag\`: send it as \`If-Match\`, and nobody's change is overwritten unseen (412).`
+- What can be changed has an \`ETag\`: send it as \`If-Match\`, and nobody's change is overwritten unseen (412). What GET answers may be
+  PUT back, changed: fields that cannot be set are left aside.`
 
 const TOKEN_DESCRIPTION =
   'The token alone, without `Bearer`. From the token issuer of your company, or from `POST /api/auth/token` for an API client.'
@@ -63,6 +65,7 @@ export const openapiPlugin = fp(
         const shown = 'openapiObject' in document ? document.openapiObject : document.swaggerObject
         documentChannelConfigs(shown as ApiDocument, registry)
         shareAnswerSchemas(shown as ApiDocument)
+        tellOptionalBodies(shown as ApiDocument)
         return shown
       },
     })
@@ -88,3 +91,10 @@ export const openapiPlugin = fp(
   },
   { name: 'openapi' },
 )
+
+/** @fastify/swagger says of every body that it is required. */
+function tellOptionalBodies({ paths = {} }: ApiDocument): void {
+  for (const { requestBody } of Object.values(paths).flatMap((methods) => Object.values(methods))) {
+    if (requestBody) requestBody.required = !mayBeLeftOut(requestBody.content['application/json']?.schema)
+  }
+}

@@ -20,10 +20,6 @@ export const callbackSecretRoutes: FastifyPluginAsyncTypebox<{ store: CallbackSe
   app.post(URL, {
     bodyLimit: BODY_LIMIT,
     config: { access: ['admin'] },
-    // There is nothing that has to be said.
-    preValidation: async (request) => {
-      request.body ??= {}
-    },
     schema: {
       tags: ['callbacks'],
       summary: 'Make the signing secret of callbacks',

@@ -24,6 +24,7 @@ import {
   withExamples,
 } from './examples.ts'
 import { IdParams } from './id-params.ts'
+import { putBack } from './put-back.ts'
 import { actingTenant, ownTenantOnly, TenantQuery } from './tenant.ts'
 
 const OneTenant = Type.Object(TenantQuery, { additionalProperties: false })
@@ -110,6 +111,7 @@ export const channelConfigRoutes: FastifyPluginAsyncTypebox<{
   })
   app.put('/api/channel-configs/:id', {
     config: { access: ['admin'] },
+    preValidation: putBack(ChannelConfigInput, ChannelConfig),
     schema: {
       tags: ['channel-configs'],
       summary: 'Replace a channel config',

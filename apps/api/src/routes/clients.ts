@@ -10,6 +10,7 @@ import { answers } from './answers.ts'
 import { IfMatch, tagAnswer, withEtag } from './entity-tags.ts'
 import { CLIENT_EXAMPLES, withExamples } from './examples.ts'
 import { IdParams } from './id-params.ts'
+import { putBack } from './put-back.ts'
 import { actingTenant, ownTenantOnly, TenantQuery } from './tenant.ts'
 
 const OneTenant = Type.Object(TenantQuery, { additionalProperties: false })
@@ -61,6 +62,7 @@ export const clientRoutes: FastifyPluginAsyncTypebox<{ store: ClientStore }> = a
   app.put('/api/clients/:id', {
     bodyLimit: BODY_LIMIT,
     config: { access: ['admin'] },
+    preValidation: putBack(ClientInput, NewClient),
     schema: {
       tags: ['clients'],
       summary: 'Replace what can be set of an API client',

@@ -1,14 +1,13 @@
 import { AppError } from '@message-center/core/contracts/errors.ts'
 import { parseLossless } from '@message-center/core/templates/lossless-json.ts'
-
-const utf8 = new TextDecoder('utf-8', { fatal: true })
+import { bodyText } from './body-text.ts'
 
 /**
  * Reads the body of one message; numbers keep the digits they were sent with (JSON.parse would round a 19-digit order number).
  * @throws AppError VALIDATION_FAILED where it is not UTF-8 or not JSON that may be taken
  */
 export function readMessageBody(bytes: Buffer): unknown {
-  return parsed(decoded(bytes))
+  return parsed(bodyText(bytes))
 }
 
 /**
@@ -17,20 +16,12 @@ export function readMessageBody(bytes: Buffer): unknown {
  * @throws AppError VALIDATION_FAILED where the whole is not UTF-8 or not JSON
  */
 export function readBatchBody(bytes: Buffer): unknown {
-  const text = decoded(bytes)
+  const text = bodyText(bytes)
   try {
     return parsed(text)
   } catch (error) {
     if (!isJsonArray(text)) throw error
     return entryTexts(text).map(parsedOrError)
-  }
-}
-
-function decoded(bytes: Buffer): string {
-  try {
-    return utf8.decode(bytes)
-  } catch (error) {
-    throw new AppError('VALIDATION_FAILED', 'the body is not UTF-8', {}, { cause: error })
   }
 }
 

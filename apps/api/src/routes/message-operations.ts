@@ -19,20 +19,12 @@ import { actingTenant, ownTenantOnly, TenantQuery } from './tenant.ts'
 const OneTenant = Type.Object(TenantQuery, { additionalProperties: false })
 const OPERATOR = { access: ['operator'] as const }
 
-/** What operators do to messages that are there already. A call may come without a body, also where it says JSON. */
+/** What operators do to messages that are there already. */
 export const messageOperationRoutes: FastifyPluginAsyncTypebox<{ operations: MessageOperations }> = async (
   app,
   { operations },
 ) => {
-  const parseJson = app.getDefaultJsonParser('error', 'error')
-  app.removeContentTypeParser('application/json')
-  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) =>
-    body.trim() === '' ? done(null, undefined) : parseJson(request, body, done),
-  )
   app.addHook('preValidation', ownTenantOnly)
-  app.addHook('preValidation', async (request) => {
-    if (request.routeOptions.schema?.body) request.body ??= {}
-  })
 
   app.post('/api/messages/:messageId/retry', {
     config: OPERATOR,
@@ -78,7 +70,7 @@ export const messageOperationRoutes: FastifyPluginAsyncTypebox<{ operations: Mes
         'Tasks that wait (PENDING, RETRY) become FAILED with `CANCELLED`; so does a message that waits for its `sendAt`, on each of its channels. What is being sent at this moment is not counted and may still arrive; should it fail, it is not tried again. What was sent stays sent: see recall.',
       params: MessageParams,
       querystring: OneTenant,
-      response: answers({ 200: CancelResult }, 404),
+      response: answers({ 200: CancelResult }, 400, 404),
     },
     handler: (request) => operations.cancel(callOf(request), messageIdOf(request.params)),
   })
@@ -92,7 +84,7 @@ export const messageOperationRoutes: FastifyPluginAsyncTypebox<{ operations: Mes
         'On each channel where the provider can: DingTalk work notices and WeCom app messages within 24 hours, the inbox always; never what a robot has sent. A task that was recalled stays SUCCESS, and says so. What could not be recalled has a `reason`, a fault of the provider among them: then the call may be repeated.',
       params: MessageParams,
       querystring: OneTenant,
-      response: answers({ 200: RecallResults }, 404),
+      response: answers({ 200: RecallResults }, 400, 404),
     },
     handler: (request) => operations.recall(callOf(request), messageIdOf(request.params), request.log),
   })

@@ -97,7 +97,7 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{
         'What became of it on each channel: status, retries, the rendered content, and what the provider answered. `errorCode` says why it failed.',
       params: MessageParams,
       querystring: OneTenant,
-      response: answers({ 200: MessageDetail }, 404),
+      response: answers({ 200: MessageDetail }, 400, 404),
     },
     handler: (request) => found(request, (tenantId, messageId) => findMessage(pool, tenantId, messageId)),
   })
@@ -111,7 +111,7 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{
         'The steps of the pipeline with times and outcomes, then each attempt of each channel; and where to look on: the jobs on the queue board, the trace in the tracing system.',
       params: MessageParams,
       querystring: OneTenant,
-      response: answers({ 200: MessageTrace }, 404),
+      response: answers({ 200: MessageTrace }, 400, 404),
     },
     handler: (request) => found(request, (tenantId, messageId) => findTrace(pool, tenantId, messageId)),
   })

@@ -9,10 +9,12 @@ import { actorOf } from './actor.ts'
 import { answers } from './answers.ts'
 import { IfMatch, tagAnswer, withEtag } from './entity-tags.ts'
 import { SETTING_EXAMPLES, withExamples } from './examples.ts'
+import { putBack } from './put-back.ts'
 import { actingTenant, ownTenantOnly, TenantQuery } from './tenant.ts'
 
 const KeyParams = Type.Object({ key: Type.String({ minLength: 1, maxLength: 64, examples: ['retryMax'] }) })
 const OneTenant = Type.Object(TenantQuery, { additionalProperties: false })
+const SettingInput = Type.Object({ value: Type.Unknown() }, { additionalProperties: false })
 const PLATFORM_RULE =
   'The keys that hold for the whole platform, the limits that guard it from a tenant (maxWaitingMessages, maxWaitingSeconds), and the defaults of all tenants (`?tenantId=0`), are set by the role `platform` only.'
 
@@ -53,6 +55,7 @@ export const systemConfigRoutes: FastifyPluginAsyncTypebox<{ store: SettingsStor
   })
   app.put('/api/system-configs/:key', {
     config: { access: ['admin'] },
+    preValidation: putBack(SettingInput, Setting),
     schema: {
       tags: ['system-configs'],
       summary: 'Set a setting',
@@ -60,7 +63,7 @@ export const systemConfigRoutes: FastifyPluginAsyncTypebox<{ store: SettingsStor
       params: KeyParams,
       querystring: OneTenant,
       headers: IfMatch,
-      body: withExamples(Type.Object({ value: Type.Unknown() }, { additionalProperties: false }), SETTING_EXAMPLES),
+      body: withExamples(SettingInput, SETTING_EXAMPLES),
       response: answers({ 200: withEtag(Setting) }, 400, 404, 412, 413, 415),
     },
     async handler(request, reply) {

@@ -10,6 +10,7 @@ import { answers } from './answers.ts'
 import { IfMatch, tagAnswer, withEtag } from './entity-tags.ts'
 import { TEMPLATE_EXAMPLES, TEMPLATE_REPLACEMENT_EXAMPLES, withExamples } from './examples.ts'
 import { IdParams } from './id-params.ts'
+import { putBack } from './put-back.ts'
 import { actingTenant, ownTenantOnly, TenantQuery } from './tenant.ts'
 
 const OneTenant = Type.Object(TenantQuery, { additionalProperties: false })
@@ -69,6 +70,7 @@ export const templateRoutes: FastifyPluginAsyncTypebox<{ store: TemplateStore }>
   })
   app.put('/api/templates/:id', {
     config: { access: ['operator'] },
+    preValidation: putBack(TemplateInput, Template),
     schema: {
       tags: ['templates'],
       summary: 'Replace a template',

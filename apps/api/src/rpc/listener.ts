@@ -3,7 +3,7 @@ import { createServer as createHttp2, type ServerHttp2Session } from 'node:http2
 import { createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, TLSSocket } from 'node:tls'
 
-const PREFACE_START = 'PRI'
+const PREFACE_START = Buffer.from('PRI')
 /** Whoever connects has to say something within. */
 const FIRST_BYTE_MS = 10_000
 const MAX_STREAMS = 1000
@@ -41,11 +41,16 @@ export function createListener(handler: RequestListener, tls: { cert: Buffer; ke
     socket.once('close', () => sockets.delete(socket))
     socket.on('error', () => socket.destroy())
     socket.setTimeout(FIRST_BYTE_MS, () => socket.destroy())
-    socket.once('data', (first: Buffer) => {
+    let first = Buffer.alloc(0)
+    socket.on('data', function onData(chunk: Buffer) {
+      first = Buffer.concat([first, chunk])
+      // As much as there is of it may be either: what follows tells.
+      if (first.length < PREFACE_START.length && PREFACE_START.indexOf(first) === 0) return
+      socket.off('data', onData)
       socket.setTimeout(0)
       socket.pause()
       socket.unshift(first)
-      const isHttp2 = first.toString('latin1', 0, PREFACE_START.length) === PREFACE_START
+      const isHttp2 = first.subarray(0, PREFACE_START.length).equals(PREFACE_START)
       // Without it Node.js takes a TLS connection for none of HTTP/2, whatever comes through it.
       if (isHttp2 && socket instanceof TLSSocket) socket.alpnProtocol = 'h2'
       const protocol = isHttp2 ? http2 : http1

@@ -1,5 +1,5 @@
-import { inspect } from 'node:util'
 import type { SendOutcome } from '@message-center/core/channels/adapter.ts'
+import { asText } from '@message-center/core/channels/as-text.ts'
 import type { ErrorClass } from '@message-center/core/channels/channel-error.ts'
 import { redact } from '@message-center/core/channels/redact.ts'
 import type { CandidateConfig } from '@message-center/core/configs/candidates.ts'
@@ -55,9 +55,9 @@ export async function recordSuccess(
     status: 'SUCCESS',
     retryCount: task.retryCount,
     resultMessage: note ?? 'ok',
-    thirdPartyResponse: withoutSecrets(textOf(response), attempt),
+    thirdPartyResponse: withoutSecrets(asText(response), attempt),
     // It names a message that is others' too: whoever takes this one back must not take theirs.
-    providerMessageId: company ? null : textOf(providerMessageId),
+    providerMessageId: company ? null : asText(providerMessageId),
     ...quotaUseIn(attempt),
     attempts: withAttempt(task.attempts, {
       ...timesOf(attempt),
@@ -183,16 +183,4 @@ function countDelivery({ job, task }: EndedAttempt, { counts, now }: DeliveryDep
 
 function timesOf({ startedAt, durationMs }: EndedAttempt) {
   return { at: new Date(startedAt).toISOString(), durationMs }
-}
-
-/** Whatever it is, as text; null for nothing. */
-function textOf(value: unknown): string | null {
-  if (value === undefined || value === null) return null
-  if (typeof value !== 'object') return String(value)
-  try {
-    return JSON.stringify(value)
-  } catch {
-    // Circular, or holding a BigInt.
-    return inspect(value)
-  }
 }

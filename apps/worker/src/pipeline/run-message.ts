@@ -1,5 +1,6 @@
 import type { CandidateSource } from '@message-center/core/configs/candidates.ts'
 import type { ConfigChanges } from '@message-center/core/configs/watch-changes.ts'
+import { isDatabaseUnavailable } from '@message-center/core/database/unavailable.ts'
 import { poisonedText } from '@message-center/core/messages/interruptions.ts'
 import type { PipelineMessage } from '@message-center/core/messages/load-messages.ts'
 import type { DerivedStatus } from '@message-center/core/messages/message-status.ts'
@@ -33,6 +34,9 @@ export interface MessageRunner {
   setAside(message: PipelineMessage): Promise<void>
 }
 
+/** A fault that all messages have fills no disk. */
+const TELL_EVERY_MS = 1_000
+
 export function createMessageRunner(deps: RunDependencies): MessageRunner {
   const chain = compose<PipelineContext>(deps.handlers, (context, handler, startedAt, durationMs) => {
     deps.metrics.step.observe({ step: handler.name }, durationMs / 1000)
@@ -47,10 +51,21 @@ export function createMessageRunner(deps: RunDependencies): MessageRunner {
     return createContext(message, candidates, deps.channelOrder, logger)
   }
 
+  let toldAt = Number.NEGATIVE_INFINITY
+  /** Nobody else does; that the database is away, others tell. */
+  function tellFault(context: PipelineContext, error: unknown): void {
+    if (isDatabaseUnavailable(error) || performance.now() - toldAt < TELL_EVERY_MS) return
+    toldAt = performance.now()
+    context.logger.warn({ err: error }, 'a pipeline step failed; the message runs again')
+  }
+
   return {
     async run(message) {
       const context = await contextOf(message)
-      await chain(context)
+      await chain(context).catch((error: unknown) => {
+        tellFault(context, error)
+        throw error
+      })
       if (context.dispatched !== null) return
       // A handler that did not call next() must have failed the message; this is for one that forgot to.
       context.fail('VALIDATION_FAILED', `handler '${context.steps.at(-1)?.step}' ended the message without saying why`)

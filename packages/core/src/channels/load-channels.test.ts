@@ -75,7 +75,7 @@ describe('CHANNEL_ADAPTERS', () => {
   })
 
   test.each([
-    ['does not exist', undefined, /Cannot find/],
+    ['does not exist', undefined, /there is no .*does-not-exist\.js/],
     ['does not parse', 'export default {', /Unexpected|parse/],
     ['has no default export', 'export const adapter = {}', /no object as its default export/],
     ['throws', "throw new Error('out of paper')", /out of paper/],
@@ -85,5 +85,10 @@ describe('CHANNEL_ADAPTERS', () => {
     if (content !== undefined) writeFileSync(file, content)
     await expect(load(file)).rejects.toThrow(`CHANNEL_ADAPTERS: ${file} does not load: `)
     await expect(load(file)).rejects.toThrow(reason)
+  })
+
+  test('tells where it looked for a relative path, and a package by its name', async () => {
+    await expect(load('./nowhere.js')).rejects.toThrow(`there is no ${join(process.cwd(), 'nowhere.js')}`)
+    await expect(load('@acme/nowhere')).rejects.toThrow("Cannot find package '@acme/nowhere'")
   })
 })

@@ -1,14 +1,13 @@
 import { randomInt, randomUUID } from 'node:crypto'
-import { inspect } from 'node:util'
 import type { ConfigTest, ConfigTestInput } from '../contracts/channel-configs.ts'
 import type { Content, MessageType } from '../contracts/content.ts'
 import { AppError, invalidField } from '../contracts/errors.ts'
 import { contentFaults } from '../templates/content-faults.ts'
-import { parseTemplate } from '../templates/parse.ts'
-import { renderTemplate } from '../templates/render.ts'
+import { renderText } from '../templates/render.ts'
 import { TemplateRenderError } from '../templates/render-error.ts'
 import { TemplateError } from '../templates/template-error.ts'
 import type { AdapterLogger, ChannelAdapter, Fetch, Recipients, SendOutcome } from './adapter.ts'
+import { asText } from './as-text.ts'
 import { callInTime } from './call-in-time.ts'
 import { ChannelError } from './channel-error.ts'
 import { reachNobody, recipientsOf } from './recipients.ts'
@@ -88,7 +87,7 @@ function testRecipients(
 ): Recipients {
   const given = recipientsOf(to)
   // There is no message whose data could fill the templates of a config's recipients.
-  const render = (text: string) => renderTemplate(parseTemplate('TEXT', text), {}).renderedContent
+  const render = (text: string) => renderText(text, {})
   try {
     const recipients = adapter.resolveRecipients?.(settings, given, render) ?? given
     if (!adapter.requiresRecipients?.(settings) || !reachNobody(recipients)) return recipients
@@ -100,8 +99,11 @@ function testRecipients(
 
 type Result = Omit<ConfigTest, 'durationMs'>
 
-function succeeded({ response, detail }: SendOutcome, clean: (text: string) => string): Result {
-  return { success: true, ...(detail ? { detail: clean(detail) } : {}), thirdPartyResponse: textOf(response, clean) }
+function succeeded(outcome: SendOutcome, clean: (text: string) => string): Result {
+  // An adapter from outside may return nothing at all.
+  const { response, detail }: Record<string, unknown> = { ...outcome }
+  const told = cleanText(detail, clean)
+  return { success: true, ...(told ? { detail: told } : {}), thirdPartyResponse: cleanText(response, clean) }
 }
 
 function failed(error: unknown, clean: (text: string) => string): Result {
@@ -110,11 +112,11 @@ function failed(error: unknown, clean: (text: string) => string): Result {
     success: false,
     providerCode: typeof code === 'string' || typeof code === 'number' ? clean(String(code)) : 'ERROR',
     detail: clean(typeof message === 'string' ? message : String(error)),
-    thirdPartyResponse: textOf(response, clean),
+    thirdPartyResponse: cleanText(response, clean),
   }
 }
 
-function textOf(value: unknown, clean: (text: string) => string): string | null {
-  if (value === undefined || value === null) return null
-  return clean(typeof value === 'string' ? value : (JSON.stringify(value) ?? inspect(value)))
+function cleanText(value: unknown, clean: (text: string) => string): string | null {
+  const text = asText(value)
+  return text === null ? null : clean(text)
 }

@@ -1,12 +1,12 @@
 import { type Static, Type } from 'typebox'
-import { IdOutput, IdText } from './ids.ts'
+import { IdInput, IdOutput } from './ids.ts'
 import { ChannelType, FAILURE_CODE_PATTERN, MessageFilters } from './messages.ts'
 
 /** Body of POST /api/messages/{messageId}/retry. */
 export const RetryInput = Type.Object(
   {
     taskIds: Type.Optional(
-      Type.Array(IdText, {
+      Type.Array(IdInput, {
         minItems: 1,
         maxItems: 100,
         description: 'Only these tasks, as GET /api/messages/{messageId} names them; without it all that have failed',
@@ -26,7 +26,7 @@ export const RetryResult = Type.Object(
 export type RetryResult = Static<typeof RetryResult>
 
 export const MAX_REDRIVE = 1000
-const { status, businessType, storeId, createdFrom, createdTo } = MessageFilters.properties
+const { status, businessType, createdFrom, createdTo } = MessageFilters.properties
 
 /** Body of POST /api/messages/retry: the filters of the list, and how far to go. */
 export const RedriveInput = Type.Object(
@@ -36,7 +36,7 @@ export const RedriveInput = Type.Object(
       description: 'Without it FAILED and PARTIAL_SUCCESS; PROCESSING: what has failed of messages that are under way',
     }),
     businessType,
-    storeId,
+    storeId: Type.Optional(IdInput),
     channelType: Type.Optional({ ...ChannelType, description: 'Only the failed tasks of this channel' }),
     errorCode: Type.Optional(
       Type.String({

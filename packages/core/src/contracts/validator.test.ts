@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { Type } from 'typebox'
 import { expect, test } from 'vitest'
+import { FlagInput } from './channel-configs.ts'
 import { IdInput, IdText, normalizeId } from './ids.ts'
 import { compileCoercingValidator, compileValidator } from './validator.ts'
 
@@ -30,6 +31,29 @@ test('alternatives are told as one line, nested ones as well', () => {
   expect(faults(Type.Object({ flag: Type.Union([Type.Literal('on'), Type.Literal('off')]) }), { flag: 'x' })).toEqual([
     { path: 'flag', message: 'must be one of on, off' },
   ])
+  expect(faults(FlagInput, 2)).toEqual([{ path: '', message: 'must be boolean or must be 0 or must be 1' }])
+})
+
+test('where one alternative was meant, its own fault is told, by the field that it is about', () => {
+  const Retry = Type.Object(
+    { max: Type.Integer({ minimum: 0 }), initialDelayMs: Type.Integer() },
+    { additionalProperties: false },
+  )
+  const schema = Type.Object({
+    retry: Type.Optional(Type.Union([Retry, Type.Null()])),
+    storeId: Type.Optional(Type.Union([IdInput, Type.Null()])),
+  })
+  expect(faults(schema, { retry: { max: 5 } })).toEqual([{ path: 'retry.initialDelayMs', message: 'is required' }])
+  expect(faults(schema, { retry: { max: -1, initialDelayMs: 1 } })).toEqual([
+    { path: 'retry.max', message: 'must be >= 0' },
+  ])
+  expect(faults(schema, { retry: { max: 1, initialDelayMs: 1, x: 1 } })).toEqual([
+    { path: 'retry.x', message: 'is not a known field' },
+  ])
+  expect(faults(schema, { storeId: '-5' })).toEqual([
+    { path: 'storeId', message: 'must match pattern "^[0-9]{1,19}$"' },
+  ])
+  expect(faults(schema, { storeId: -5 })).toEqual([{ path: 'storeId', message: 'must be >= 0' }])
 })
 
 test('bodies are taken as they are, query strings are converted', () => {

@@ -46,25 +46,36 @@ function validatorOf(instance: Ajv, schema: TSchema | Record<string, unknown>): 
   return (value) => (validate(value) ? [] : readableErrors(validate.errors ?? []))
 }
 
-/** One entry per field; the branches of a union that did not match are told as one line. */
+/** One entry per field; where no branch of a union fits, what is wrong with the one that was meant, else all as one line. */
 function readableErrors(errors: ErrorObject[]): ErrorDetail[] {
   // The outermost comes last.
   const union = errors.findLast(isUnion)
-  if (union) return [{ path: dotted(union.instancePath), message: unionMessage(union, errors) }]
-  return errors.map((error) => ({ path: pathOf(error), message: messageOf(error) }))
+  if (!union) return errors.map(detailOf)
+  const branches = errors.filter((error) => !isUnion(error))
+  const meant = branches.filter((error) => !saysOtherKind(error, union))
+  if (meant[0] && meant.length < branches.length) return [detailOf(meant[0])]
+  return [{ path: dotted(union.instancePath), message: unionMessage(union, branches) }]
 }
 
 function isUnion({ keyword }: ErrorObject): boolean {
   return keyword === 'anyOf' || keyword === 'oneOf'
 }
 
-function unionMessage(union: ErrorObject, errors: ErrorObject[]): string {
-  const branches = errors.filter((error) => !isUnion(error))
+/** Only that the value is of another kind than the branch: another one was meant. */
+function saysOtherKind({ keyword, instancePath }: ErrorObject, union: ErrorObject): boolean {
+  return instancePath === union.instancePath && (keyword === 'type' || keyword === 'const')
+}
+
+function unionMessage(union: ErrorObject, branches: ErrorObject[]): string {
   const constants = branches.flatMap((error) => (error.keyword === 'const' ? [String(error.params.allowedValue)] : []))
   const deeper = branches.filter((error) => error.instancePath !== union.instancePath)
   if (deeper[0]) return `${dotted(deeper[0].instancePath)} ${messageOf(deeper[0])}`
   if (constants.length > 0 && constants.length === branches.length) return `must be one of ${constants.join(', ')}`
   return [...new Set(branches.map((error) => messageOf(error)))].join(' or ')
+}
+
+function detailOf(error: ErrorObject): ErrorDetail {
+  return { path: pathOf(error), message: messageOf(error) }
 }
 
 /** Dotted path of the offending field from an ajv error; the missing or surplus field itself is named. */
@@ -78,6 +89,7 @@ function pathOf(error: ErrorObject): string {
 function messageOf(error: ErrorObject): string {
   if (error.keyword === 'required') return 'is required'
   if (error.keyword === 'additionalProperties') return 'is not a known field'
+  if (error.keyword === 'const') return `must be ${JSON.stringify(error.params.allowedValue)}`
   if (error.keyword === 'enum') return `must be one of ${error.params.allowedValues.join(', ')}`
   if (error.keyword === 'format') return FORMAT_TEXTS[error.params.format] ?? `must be a ${error.params.format}`
   return error.message ?? 'is not valid'

@@ -1,3 +1,4 @@
+import type { RedriveInput } from '../contracts/message-operations.ts'
 import type { MessageFilters } from '../contracts/messages.ts'
 import { toDatetime } from './message-ref.ts'
 
@@ -11,7 +12,11 @@ export interface Conditions {
 export const COLUMN_FILTERS = { storeId: 'store_id', businessType: 'business_type', status: 'status' } as const
 export type ColumnFilter = keyof typeof COLUMN_FILTERS
 
-export type MessageColumnFilters = Pick<MessageFilters, ColumnFilter | 'createdFrom' | 'createdTo'>
+export type MessageColumnFilters = Pick<
+  MessageFilters,
+  Exclude<ColumnFilter, 'storeId'> | 'createdFrom' | 'createdTo'
+> &
+  Pick<RedriveInput, 'storeId'>
 
 /** The condition of the filters over `msg_message m`. */
 export function messageConditions(tenantId: string, filters: MessageColumnFilters): Conditions {

@@ -21,7 +21,10 @@ export async function importExtension<T extends object>(
 ): Promise<T> {
   try {
     const path = resolve(specifier)
-    const module = await import(existsSync(path) ? pathToFileURL(entryOf(path)).href : specifier)
+    const isThere = existsSync(path)
+    // As the name of a package it would be looked for beside this file.
+    if (!isThere && /^\.{0,2}\//.test(specifier)) throw new Error(`there is no ${path}`)
+    const module = await import(isThere ? pathToFileURL(entryOf(path)).href : specifier)
     if (typeof module.default !== 'object' || module.default === null)
       throw new Error('it has no object as its default export')
     check(module.default)

@@ -1,7 +1,7 @@
 import type { Content } from '../contracts/content.ts'
 import { contentFaults } from './content-faults.ts'
 import type { TemplateData } from './data.ts'
-import type { ParsedTemplate, Part } from './parse.ts'
+import { type ParsedTemplate, type Part, parseTemplate } from './parse.ts'
 import { MissingVariablesError, TemplateRenderError } from './render-error.ts'
 import { type Findings, type Frame, MAX_RENDERED_BYTES, renderNodes, tooLong } from './render-nodes.ts'
 
@@ -23,15 +23,28 @@ export interface RenderedTemplate {
  *   a URL without scheme), and content that is too long to be stored
  */
 export function renderTemplate(template: ParsedTemplate, data: TemplateData): RenderedTemplate {
-  const findings: Findings = { missing: new Set(), unprintable: new Map(), steps: 0, length: 0 }
-  const rendered = renderPart(template.root, { value: data, section: '', parent: undefined }, findings)
-  refuseFindings(findings)
+  const rendered = renderRoot(template, data)
   const faults = contentFaults(template.messageType, rendered)
   if (faults.length > 0) throw new TemplateRenderError('TEMPLATE_RENDER_FAILED', faults.map(toProblem))
   const content = rendered as Content
   const renderedContent = typeof content === 'string' ? content : JSON.stringify(content)
   if (Buffer.byteLength(renderedContent) > MAX_RENDERED_BYTES) throw tooLong()
   return { content, renderedContent }
+}
+
+/**
+ * Renders a text that is no content, such as a recipient: it may turn out empty.
+ * @throws TemplateError, and as `renderTemplate` does for what the data lacks
+ */
+export function renderText(text: string, data: TemplateData): string {
+  return String(renderRoot(parseTemplate('TEXT', text), data))
+}
+
+function renderRoot({ root }: ParsedTemplate, data: TemplateData): unknown {
+  const findings: Findings = { missing: new Set(), unprintable: new Map(), steps: 0, length: 0 }
+  const rendered = renderPart(root, { value: data, section: '', parent: undefined }, findings)
+  refuseFindings(findings)
+  return rendered
 }
 
 function renderPart(part: Part, root: Frame, findings: Findings): unknown {

@@ -6,7 +6,7 @@ import type { ChannelPlan, MessageContext, MessageHandler } from '@message-cente
 import type { Cipher } from '@message-center/core/secrets/cipher.ts'
 import { buildTemplateData, type TemplateData } from '@message-center/core/templates/data.ts'
 import { parseTemplate } from '@message-center/core/templates/parse.ts'
-import { renderTemplate } from '@message-center/core/templates/render.ts'
+import { renderTemplate, renderText } from '@message-center/core/templates/render.ts'
 import { TemplateRenderError } from '@message-center/core/templates/render-error.ts'
 import { TemplateError } from '@message-center/core/templates/template-error.ts'
 
@@ -69,12 +69,7 @@ function renderChannel(
     const { config } = channel
     const settings = () => openSettings(deps.cipher, config)
     const given = recipientsOf(context.message.attributes.to)
-    channel.recipients =
-      adapter.resolveRecipients?.(
-        settings(),
-        given,
-        (text) => renderTemplate(parseTemplate('TEXT', text), data).renderedContent,
-      ) ?? given
+    channel.recipients = adapter.resolveRecipients?.(settings(), given, (text) => renderText(text, data)) ?? given
     if (adapter.requiresRecipients?.(settings()) && reachNobody(channel.recipients)) {
       context.drop(
         channel.channelType,

@@ -195,6 +195,8 @@ describe('config', () => {
     [{ ...robot, appKey: 'k' }],
     [{ mode: 'app', appKey: 'k', agentId: '1' }],
     [{ ...app, agentId: 'x' }],
+    // It has been rounded already.
+    [{ ...app, agentId: 2 ** 53 }],
   ])('the schema refuses %j', (config) => {
     expect(shape(config)).not.toEqual([])
   })

@@ -36,9 +36,10 @@ export const AppConfig = Type.Object(
     mode: Type.Literal('app', { description: 'Work notification of an app, to people' }),
     appKey: Type.String({ minLength: 1, maxLength: 256 }),
     appSecret: Type.String({ minLength: 1, maxLength: 512 }),
-    agentId: Type.Union([Type.String({ pattern: '^[0-9]{1,20}$' }), Type.Integer({ minimum: 1 })], {
-      description: 'AgentId of the app',
-    }),
+    agentId: Type.Union(
+      [Type.String({ pattern: '^[0-9]{1,20}$' }), Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })],
+      { description: 'AgentId of the app' },
+    ),
     queryResult: Type.Optional(
       Type.Boolean({
         default: true,

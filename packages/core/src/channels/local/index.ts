@@ -2,6 +2,8 @@ import type { Pool } from 'mysql2/promise'
 import type { Content, ContentOf, MessageType } from '../../contracts/content.ts'
 import { createInboxWriter, removeDelivery } from '../../inbox/deliveries.ts'
 import { EVERYONE, isUserId } from '../../inbox/readers.ts'
+import { parseTemplate } from '../../templates/parse.ts'
+import { TemplateError } from '../../templates/template-error.ts'
 import type { ChannelAdapter, Recipients } from '../adapter.ts'
 import { ChannelError } from '../channel-error.ts'
 import { addNotReached, describeNotReached } from '../not-reached.ts'
@@ -32,11 +34,13 @@ export function createLocalAdapter({ pool, onDelivered = () => {} }: LocalDepend
     messageTypes: ['TEXT', 'MARKDOWN', 'LINK', 'CARD'],
     rateLimit: { count: 1_000_000, window: 1, unit: 'SECOND' },
     maxBytes: MAX_BYTES,
+    checkConfig: (config) => recipientFaults(config as LocalConfig),
     requiresRecipients: () => true,
     resolveRecipients(config, given, render) {
       if (given.all || given.userIds.length > 0) return given
       const { recipients = [] } = config as LocalConfig
-      return { ...given, userIds: [...new Set(recipients.map(render))] }
+      // What the message has no one for is left out.
+      return { ...given, userIds: [...new Set(recipients.map(render))].filter((userId) => userId !== '') }
     },
     async send({ messageType, content, recipients, task }, { signal }) {
       const readers = readersOf(recipients)
@@ -51,6 +55,19 @@ export function createLocalAdapter({ pool, onDelivered = () => {} }: LocalDepend
       return { recalled: false, reason: 'no inbox holds it any more' }
     },
   }
+}
+
+/** A template of a recipient that does not parse would fail every message. */
+function recipientFaults({ recipients = [] }: LocalConfig): { path: string; message: string }[] {
+  return recipients.flatMap((recipient, index) => {
+    try {
+      parseTemplate('TEXT', recipient)
+      return []
+    } catch (error) {
+      if (error instanceof TemplateError) return [{ path: `recipients.${index}`, message: error.message }]
+      throw error
+    }
+  })
 }
 
 /** Data of a message must not be able to name everyone: only `all` does. */

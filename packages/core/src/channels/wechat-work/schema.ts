@@ -32,9 +32,10 @@ export const AppConfig = Type.Object(
     mode: Type.Literal('app', { description: 'Message of an app, to people' }),
     corpId: Type.String({ minLength: 1, maxLength: 256 }),
     corpSecret: Type.String({ minLength: 1, maxLength: 512 }),
-    agentId: Type.Union([Type.String({ pattern: '^[0-9]{1,20}$' }), Type.Integer({ minimum: 1 })], {
-      description: 'AgentId of the app',
-    }),
+    agentId: Type.Union(
+      [Type.String({ pattern: '^[0-9]{1,20}$' }), Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })],
+      { description: 'AgentId of the app' },
+    ),
     duplicateCheckSeconds: Type.Optional(
       Type.Integer({
         minimum: 0,

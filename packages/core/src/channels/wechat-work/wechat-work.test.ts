@@ -124,6 +124,7 @@ describe('config', () => {
     [{ ...robot, key: 'a b' }],
     [{ mode: 'app', corpId: 'c', agentId: 1 }],
     [{ ...app, agentId: 1.5 }],
+    [{ ...app, agentId: 2 ** 53 }],
   ])('the schema refuses %j', (config) => {
     expect(shape(config)).not.toEqual([])
   })
