@@ -46,7 +46,8 @@ export async function claimTask(
   const { held } = task
   const freeAt = held.status === 'SENDING' ? held.leaseUntil : held.nextRetryTime
   if (freeAt && freeAt.getTime() > deps.now()) return { verdict: { queue: 'postpone', until: freeAt.getTime() } }
-  const elsewhere = takeOver ? null : toQuarantine(held, deps)
+  // One that waits has had no holder: it is the pipeline's just now, or has become due while we asked.
+  const elsewhere = takeOver || held.status !== 'SENDING' ? null : toQuarantine(held, deps)
   if (elsewhere) return { verdict: elsewhere }
   const taken = await ask(job, deps, held.claimToken, early)
   // Another job of the same task was faster: whoever has it now is given time to end.

@@ -174,6 +174,13 @@ test('the tasks of a paused tenant look again one after another, however many th
   expect(sends).toEqual([])
 })
 
+test('an old job of a task that goes through the pipeline again makes nobody a suspect', async () => {
+  const { job, deps, row } = await setUp()
+  await database.pool.query('UPDATE msg_channel_task SET rendered_content = NULL WHERE id = ?', [job.taskId])
+  expect(await deliver(job, deps)).toMatchObject({ queue: 'postpone' })
+  expect(await row()).toMatchObject({ status: 'PENDING', interruptions: 0 })
+})
+
 test('a claim of which MySQL did not answer leaves no doubt and takes no slot: the task goes out next time', async () => {
   const { job, deps, sends, row, config } = await setUp()
   const breaking = {
