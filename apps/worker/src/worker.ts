@@ -248,7 +248,14 @@ export async function startWorker(
   }
 
   const upkeepMetrics = registerMetrics(metrics.registry, UPKEEP_METRICS)
-  const recovery = { pool, redis, queues, configs, settings, metrics, channelOrder, onFinished }
+  /** Where its adapter was taken out while tasks of it waited: `deliver` fails them. */
+  function onLongDue(channelType: string): void {
+    const isTaken = factory.consumers.some(({ queue }) => queue === channelQueue(channelType))
+    if (registry.has(channelType) || isTaken) return
+    logger.warn({ channel: channelType }, 'tasks wait for an adapter that is not loaded: they fail')
+    startChannelWorker(channelType, env.channelConcurrency, createWorker, { ...delivery, quarantine })
+  }
+  const recovery = { pool, redis, queues, configs, settings, metrics, channelOrder, onFinished, onLongDue }
   const partitions = { pool, connect: () => connectDatabase(env), settings, metrics: upkeepMetrics, logger }
   const lines = { pool, limiter, writer, wake }
   const tokens = { pool, registry, cipher, fetch: providers.fetch, metrics: upkeepMetrics, logger }

@@ -40,6 +40,7 @@ beforeAll(async () => {
     metrics: createMetrics(),
     channelOrder: () => 0,
     onFinished: () => undefined,
+    onLongDue: () => undefined,
   }
 })
 afterAll(async () => {

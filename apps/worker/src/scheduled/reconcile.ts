@@ -31,6 +31,8 @@ export interface ReconcileDependencies {
   metrics: Metrics
   channelOrder(channelType: string): number
   onFinished(messages: FinishedMessage[]): void
+  /** Told of a channel type whose tasks have been due for long: should its adapter not be loaded any more, nobody takes them. */
+  onLongDue(channelType: string): void
 }
 
 const PAGE = 500
@@ -39,6 +41,8 @@ const GRACE_MS = 5_000
 /** What was found in order is looked at again after this. */
 const NEXT_LOOK_MS = 30_000
 const FALLBACK_DELAY_MS = 60_000
+/** Longer than a roll-out during which some workers load an adapter and others do not. */
+const LONG_DUE_MS = 600_000
 
 /**
  * Gives a job to whatever MySQL says is not final, or final with its callback still to be made, is due and has none, and
@@ -119,6 +123,8 @@ async function reviveTasks(deps: ReconcileDependencies, processing: readonly Ove
   const messages = new Map(processing.map((message) => [`${message.tenantId} ${message.messageId}`, message]))
   let revived = 0
   for (const [channelType, tasks] of Map.groupBy(open, (task) => task.channelType)) {
+    if (tasks.some((task) => isLongDue(task, messages.get(`${task.tenantId} ${task.messageId}`))))
+      deps.onLongDue(channelType)
     const queue = deps.queues.channel(channelType)
     const living = await livingJobs(
       deps.redis,
@@ -136,6 +142,11 @@ async function reviveTasks(deps: ReconcileDependencies, processing: readonly Ove
     revived += lost.length
   }
   return revived
+}
+
+function isLongDue({ nextRetryTime }: OpenTask, message: OverdueMessage | undefined): boolean {
+  const since = Math.max(message?.sendableSince.getTime() ?? 0, nextRetryTime?.getTime() ?? 0)
+  return since < Date.now() - LONG_DUE_MS
 }
 
 /**
