@@ -34,7 +34,7 @@ import { createConfigLimits } from '@message-center/core/quota/config-limits.ts'
 import { exposeQuotas } from '@message-center/core/quota/quota-gauges.ts'
 import { createQuotaMonth } from '@message-center/core/quota/quota-month.ts'
 import { createRateLimiter, rateLimitKeyPrefix } from '@message-center/core/rate-limit/rate-limiter.ts'
-import { sentBefore } from '@message-center/core/rate-limit/sent-before.ts'
+import { createSentBefore } from '@message-center/core/rate-limit/sent-before.ts'
 import { createCipher } from '@message-center/core/secrets/cipher.ts'
 import type { Env } from '@message-center/core/settings/env.ts'
 import type { Logger } from '@message-center/core/telemetry/logger.ts'
@@ -52,6 +52,7 @@ import { WorkerStops } from './delivery/attempt.ts'
 import { startChannelWorker } from './delivery/channel-worker.ts'
 import { createResultChecks, startResultWorker } from './delivery/check-result.ts'
 import { deliver } from './delivery/deliver.ts'
+import { createPauseLooks } from './delivery/pause-looks.ts'
 import { createTaskWriter } from './delivery/task-writer.ts'
 import type { Verdict } from './delivery/verdict.ts'
 import { createJobWaker } from './delivery/wake-jobs.ts'
@@ -127,7 +128,7 @@ export async function startWorker(
     redis,
     keyPrefix: rateLimitKeyPrefix(env),
     maxCallMs: env.sendTimeoutMs,
-    sentBefore: (limit) => sentBefore(pool, limit),
+    sentBefore: createSentBefore(pool),
     onSettleError: warn('rate limit'),
   })
   const monthOf = createQuotaMonth(registry)
@@ -225,6 +226,7 @@ export async function startWorker(
     wake,
     checkResultLater,
     holder: holder ?? null,
+    nextPauseLookMs: createPauseLooks(),
     now: () => Date.now(),
   }
   for (const channelType of channelTypes.filter((type) => wanted.has(channelQueue(type)))) {
@@ -246,7 +248,14 @@ export async function startWorker(
   }
 
   const upkeepMetrics = registerMetrics(metrics.registry, UPKEEP_METRICS)
-  const recovery = { pool, redis, queues, configs, settings, metrics, channelOrder, onFinished }
+  /** Where its adapter was taken out while tasks of it waited: `deliver` fails them. */
+  function onLongDue(channelType: string): void {
+    const isTaken = factory.consumers.some(({ queue }) => queue === channelQueue(channelType))
+    if (registry.has(channelType) || isTaken) return
+    logger.warn({ channel: channelType }, 'tasks wait for an adapter that is not loaded: they fail')
+    startChannelWorker(channelType, env.channelConcurrency, createWorker, { ...delivery, quarantine })
+  }
+  const recovery = { pool, redis, queues, configs, settings, metrics, channelOrder, onFinished, onLongDue }
   const partitions = { pool, connect: () => connectDatabase(env), settings, metrics: upkeepMetrics, logger }
   const lines = { pool, limiter, writer, wake }
   const tokens = { pool, registry, cipher, fetch: providers.fetch, metrics: upkeepMetrics, logger }

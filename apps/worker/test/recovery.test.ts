@@ -1,9 +1,10 @@
 import { LATEST_CHANGE_NUMBER } from '@message-center/core/configs/change.ts'
 import type { MessageDetail } from '@message-center/core/contracts/messages.ts'
+import { dispatchMessages } from '@message-center/core/messages/dispatch.ts'
 import { type ChannelJob, channelJobId, type PipelineJob } from '@message-center/core/queues/jobs.ts'
 import { allFinal, received, sendMany, shownTexts, tasksOf } from '@message-center/devkit/testing/deliveries.ts'
 import { createConfig, createTemplate, finalMessage } from '@message-center/devkit/testing/demo-tenant.ts'
-import { storePending } from '@message-center/devkit/testing/stored-messages.ts'
+import { planned, storePending } from '@message-center/devkit/testing/stored-messages.ts'
 import { startTestSystem, type TestSystem } from '@message-center/devkit/testing/test-system.ts'
 import { until } from '@message-center/devkit/testing/until.ts'
 import { Queue } from 'bullmq'
@@ -199,5 +200,18 @@ describe('what a dead worker left behind', () => {
     const { body: open } = await call<MessageDetail>('GET', `/api/messages/${id}`)
     expect(open.tasks).toEqual(tasks)
     expect(await finalMessage(call, id)).toMatchObject({ status: 'SUCCESS', successChannels: 1, failedChannels: 0 })
+  })
+})
+
+test('tasks of a channel whose adapter was taken out fail, and say why', async () => {
+  const tenantId = '807'
+  const acceptedAt = new Date(Date.now() - 3_600_000)
+  const [ref] = await storePending(system.pool, 1, { tenantId, acceptedAt })
+  if (!ref) throw new Error('nothing was stored')
+  await dispatchMessages(system.pool, [planned(ref, [{ channelType: 'GONE' }])])
+  await system.pool.query('UPDATE msg_message SET due_time = ? WHERE tenant_id = ?', [acceptedAt, tenantId])
+  expect(await finalMessage(system.caller({ tenantId }), ref.messageId)).toMatchObject({
+    status: 'FAILED',
+    tasks: [{ channelType: 'GONE', errorCode: 'VALIDATION_FAILED' }],
   })
 })

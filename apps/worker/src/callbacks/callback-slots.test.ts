@@ -5,7 +5,7 @@ import { type CallbackSlot, createCallbackSlots } from './callback-slots.ts'
 const taken = (answer: CallbackSlot | { askAgainAt: number }): CallbackSlot | undefined =>
   'release' in answer ? answer : undefined
 
-test('whatever happens, a tenant and a receiver hold half of the slots at most, and a silent receiver takes none beyond its first', () => {
+test('whatever happens, a tenant and a receiver hold half of the slots at most, and who was not answered there holds one', () => {
   const step = fc.record({
     tenant: fc.constantFrom('1', '2', '3'),
     origin: fc.constantFrom('a', 'b', 'c'),
@@ -23,18 +23,35 @@ test('whatever happens, a tenant and a receiver hold half of the slots at most, 
         if (release) {
           const ended = held.shift()
           ended?.slot.release(answered)
-          if (ended && answered === true) silent.delete(ended.origin)
-          if (ended && answered === false) silent.add(ended.origin)
+          if (ended && answered === true) silent.delete(`${ended.tenant} ${ended.origin}`)
+          if (ended && answered === false) silent.add(`${ended.tenant} ${ended.origin}`)
           continue
         }
-        const most = silent.has(origin) ? 1 : share
-        const may = count('tenant', tenant) < share && count('origin', origin) < most
+        const there = held.filter((each) => each.tenant === tenant && each.origin === origin).length
+        const most = silent.has(`${tenant} ${origin}`) ? 1 : share
+        const may = there < most && count('tenant', tenant) < share && count('origin', origin) < share
         const slot = taken(slots.take(tenant, origin))
         expect(slot !== undefined).toBe(may)
         if (slot) held.push({ tenant, origin, slot })
       }
     }),
   )
+})
+
+test('at a gateway that all share, one tenant whose calls hang keeps no other from his', () => {
+  let now = 0
+  const slots = createCallbackSlots(10, () => now)
+  const hanging = taken(slots.take('1', 'gateway'))
+  now += 10_000
+  hanging?.release(false)
+  const probe = taken(slots.take('1', 'gateway'))
+  expect(probe).toBeDefined()
+  for (let round = 0; round < 100; round++) expect(taken(slots.take('1', 'gateway'))).toBeUndefined()
+  const other = taken(slots.take('2', 'gateway'))
+  expect(other).toBeDefined()
+  // Nor does it tell that his are answered.
+  other?.release(true)
+  expect(taken(slots.take('1', 'gateway'))).toBeUndefined()
 })
 
 test('those that are sent away come back one after the other, at the pace at which calls end, within a minute', () => {

@@ -11,10 +11,10 @@ export interface CallbackSlots {
   take(tenantId: string, origin: string): CallbackSlot | { askAgainAt: number }
 }
 
-/** A tenant, or a receiver: an origin. */
+/** A tenant, a receiver (an origin), or a tenant at a receiver. */
 interface Holder {
   held: number
-  /** The last call got no answer. */
+  /** The last call got no answer. Told of a tenant at a receiver: behind one origin may be a gateway that all of them share. */
   silent: boolean
   /** How long a call takes, on average. */
   callMs: number
@@ -24,7 +24,7 @@ interface Holder {
 
 /** Who is forgotten is merely given its full share again. */
 const MAX_HOLDERS = 20_000
-/** A silent receiver is asked by one call at a time. */
+/** A receiver that is silent is asked by one call of the tenant's at a time. */
 const PROBES = 1
 const FIRST_GUESS_MS = 50
 /** Those that are sent away come back a little faster than slots become free, so that none is left unused. */
@@ -34,7 +34,7 @@ const LONGEST_WAIT_MS = 60_000
 
 /**
  * Shares out the slots of this process, so that no receiver that hangs takes those of others: a tenant holds half of them at
- * most, and so does a receiver, until a call to it ends without an answer; from then on it holds one, until it answers again.
+ * most, and so does a receiver. A tenant whose call to a receiver ends without an answer holds one there, until it answers him again.
  * Whoever finds no slot is sent away until its turn may have come, by how long calls take and how many were sent away before.
  * @param total calls at once in this process
  * @param now epoch ms
@@ -53,18 +53,20 @@ export function createCallbackSlots(total: number, now: () => number = Date.now)
   return {
     take(tenantId, origin) {
       const [tenant, receiver] = [holderOf(`tenant ${tenantId}`), holderOf(origin)]
-      const most = receiver.silent ? PROBES : share
-      if (receiver.held >= most) return { askAgainAt: sendAway(receiver, most, now()) }
-      if (tenant.held >= share) return { askAgainAt: sendAway(tenant, share, now()) }
+      const there = holderOf(`${tenantId} ${origin}`)
+      if (there.silent && there.held >= PROBES) return { askAgainAt: sendAway(there, PROBES, now()) }
+      for (const holder of [receiver, tenant])
+        if (holder.held >= share) return { askAgainAt: sendAway(holder, share, now()) }
       const takenAt = now()
-      for (const holder of [tenant, receiver]) holder.held += 1
+      const holders = [tenant, receiver, there]
+      for (const holder of holders) holder.held += 1
       return {
         release(answered) {
-          for (const holder of [tenant, receiver]) {
+          for (const holder of holders) {
             holder.held -= 1
             if (answered !== undefined) holder.callMs += (now() - takenAt - holder.callMs) / 4
           }
-          if (answered !== undefined) receiver.silent = !answered
+          if (answered !== undefined) there.silent = !answered
         },
       }
     },

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import type { ClaimedTask } from '@message-center/core/messages/claim-tasks.ts'
+import type { ClaimedTask, ClaimRequest } from '@message-center/core/messages/claim-tasks.ts'
 import { type Interruptions, isPoisoned, mustBeAlone } from '@message-center/core/messages/interruptions.ts'
 import type { ChannelJob } from '@message-center/core/queues/jobs.ts'
-import type { Delivery, DeliveryDependencies } from './verdict.ts'
+import { type Delivery, type DeliveryDependencies, record } from './verdict.ts'
 
 /** A task that is ours, or why it is not to be touched now. */
 export type Claim = ClaimedByUs | { verdict: Delivery }
@@ -46,7 +46,8 @@ export async function claimTask(
   const { held } = task
   const freeAt = held.status === 'SENDING' ? held.leaseUntil : held.nextRetryTime
   if (freeAt && freeAt.getTime() > deps.now()) return { verdict: { queue: 'postpone', until: freeAt.getTime() } }
-  const elsewhere = takeOver ? null : toQuarantine(held, deps)
+  // One that waits has had no holder: it is the pipeline's just now, or has become due while we asked.
+  const elsewhere = takeOver || held.status !== 'SENDING' ? null : toQuarantine(held, deps)
   if (elsewhere) return { verdict: elsewhere }
   const taken = await ask(job, deps, held.claimToken, early)
   // Another job of the same task was faster: whoever has it now is given time to end.
@@ -84,7 +85,8 @@ async function ask(
   const now = deps.now()
   const leaseMs = deps.sendTimeoutMs + LEASE_MARGIN_MS
   const dueBy = early ? null : new Date(now)
-  const task = await deps.writer.claim({ taskId, createTime, token, dueBy, leaseMs, takeOverFrom })
+  const request = { taskId, createTime, token, dueBy, leaseMs, takeOverFrom }
+  const task = await deps.writer.claim(request).catch((error: unknown) => withdraw(job, deps, request, error))
   if (!task) return { verdict: { queue: 'complete', note: 'the task no longer exists' } }
   if (task.claimToken === token) {
     const sendBy = (task.leaseEndsAt ?? 0) - deps.sendTimeoutMs
@@ -94,4 +96,18 @@ async function ask(
     return { verdict: { queue: 'complete', note: `was ${task.status} already` } }
   }
   return { held: task }
+}
+
+/**
+ * Whether the database has taken the claim is not known, but that nobody sends by it: left there, it would look like a send that
+ * may have arrived. One that takes over stays where it may be, for there is such a send before it.
+ */
+async function withdraw(
+  job: ChannelJob,
+  deps: DeliveryDependencies,
+  { token, takeOverFrom }: Pick<ClaimRequest, 'token' | 'takeOverFrom'>,
+  error: unknown,
+): Promise<never> {
+  if (takeOverFrom === null) await record(deps, job, token, { status: 'PENDING' })
+  throw error
 }

@@ -18,8 +18,6 @@ import { type Delivery, type DeliveryDependencies, record, type Verdict } from '
 
 /** Shorter waits are over before anybody could read of them. */
 const VISIBLE_WAIT_MS = 2_000
-/** A task of a tenant whose sending is paused looks again after this. */
-const PAUSE_LOOK_MS = 15_000
 
 /**
  * One run of a task's job: waits for its time window and its rate-limit slot, claims the task in MySQL, sends, records the
@@ -40,6 +38,8 @@ export async function deliver(job: ChannelJob, deps: DeliveryDependencies): Prom
   // Before anything is taken: without the right key the task must stay as it is.
   const settings = openSettings(deps.cipher, config)
   const takeOver = config.unknownOutcomePolicy === 'FAIL'
+  const { retryInitialDelayMs } = await deps.settings(job.tenantId)
+  const initialDelayMs = config.retry.initialDelayMs ?? retryInitialDelayMs
   const look = config.overflowPolicy === 'REJECT' ? { waited: false } : await lookAt(job, deps, { takeOver })
   if ('verdict' in look) {
     if (look.ended) await giveUpSlot(job, config, deps)
@@ -55,12 +55,15 @@ export async function deliver(job: ChannelJob, deps: DeliveryDependencies): Prom
     deps.metrics.rateLimitWait.observe({ channel: job.channelType }, waitMs / 1_000)
     return waitUntil(deps.now() + waitMs, job, deps)
   }
-  const claim = await claimTask(job, deps, { takeOver })
+  const claim = await claimTask(job, deps, { takeOver }).catch((error: unknown) => {
+    deps.limiter.giveBack(start)
+    throw error
+  })
   const end = 'token' in claim && claim.abandoned ? whyNotAgain(claim, takeOver) : null
   if ('verdict' in claim || end) deps.limiter.giveBack(start)
   if ('verdict' in claim) return claim.verdict
   if (end) return giveUp({ job, claim, start }, end, deps)
-  const sending = { job, config, settings, adapter, claim, start }
+  const sending = { job, config, settings, adapter, claim, start, initialDelayMs }
   const company = config.overflowPolicy === 'MERGE' && look.waited ? await companyOf(sending, deps) : []
   if ([sending, ...company].some((held) => isTooLate(held.claim))) return letGo(sending, company, deps)
   return company.length > 0 ? sendTogether(sending, company, deps) : attempt(sending, deps)
@@ -110,11 +113,13 @@ async function attempt({ start, claim, ...call }: Sending, deps: DeliveryDepende
     (error: unknown) => ({ error }),
   )
   deps.limiter.settle(start)
-  const { job, config } = call
   const durationMs = performance.now() - stopwatch
+  // MySQL may be slow, and the send be over: what has gone out must be known before the claim, by which it is saved, ends.
+  if ('error' in result) await progress.settled()
+  const { job, config, initialDelayMs } = call
   const secrets = secretsIn(call.settings, call.adapter.secretFields)
   const quotaUse = quotaUseOf(start, claim)
-  const ended: EndedAttempt = { job, config, ...claim, secrets, startedAt, durationMs, ...quotaUse }
+  const ended: EndedAttempt = { job, config, ...claim, initialDelayMs, secrets, startedAt, durationMs, ...quotaUse }
   return 'error' in result ? recordFailure(result.error, ended, deps) : recordSuccess(result.outcome, ended, deps)
 }
 
@@ -129,7 +134,7 @@ async function whyNotNow(
     return { code: 'EXPIRED', text: `not sent by ${new Date(job.expiresAt).toISOString()}` }
   }
   const { timeZone, sendingPaused } = await deps.settings(job.tenantId)
-  if (sendingPaused) return { until: now + PAUSE_LOOK_MS }
+  if (sendingPaused) return { until: now + deps.nextPauseLookMs() }
   if (!config.timeWindow) return null
   // The pipeline looked when the message came; a retry, or a wait for a slot, may last until after closing time.
   const until = nextOpening(config.timeWindow, new Date(now), timeZone).getTime()

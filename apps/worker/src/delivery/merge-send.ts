@@ -9,9 +9,6 @@ import { type EndedAttempt, quotaUseOf, recordFailure, recordSuccess } from './r
 import type { Sending } from './sending.ts'
 import type { DeliveryDependencies, Verdict } from './verdict.ts'
 
-/** A merged message takes one call: there is nothing of it to go on with later. */
-const NO_PROGRESS = createProgress(null, async () => undefined)
-
 /**
  * Sends a task and its company as one message, and records for each what came of it. Where the provider refuses the
  * message for good, which may be the fault of one of them, each goes alone from then on.
@@ -22,7 +19,7 @@ export async function sendTogether(
   company: readonly Companion[],
   deps: DeliveryDependencies,
 ): Promise<Verdict> {
-  const { job, config, settings, adapter, claim, start } = leader
+  const { job, config, settings, adapter, claim, start, initialDelayMs } = leader
   const members = [
     ...company.filter(({ isBefore }) => isBefore),
     { job, claim },
@@ -42,7 +39,8 @@ export async function sendTogether(
       settings,
       adapter,
       task: { ...claim.task, renderedContent, recipients },
-      progress: NO_PROGRESS,
+      // A merged message takes one call: there is nothing of it to go on with later, least of all for another one.
+      progress: createProgress(null, async () => undefined),
       idempotencyKey: keyOf(members.map((member) => taskKey(member.job))),
     },
     deps,
@@ -59,7 +57,8 @@ export async function sendTogether(
     [{ job, claim }, ...company].map((member) => {
       const leads = member.job === job
       const company = { others: members.length - 1, leads }
-      const ended: EndedAttempt = { job: member.job, config, ...member.claim, secrets, startedAt, durationMs, company }
+      const call = { config, initialDelayMs, secrets, startedAt, durationMs }
+      const ended: EndedAttempt = { job: member.job, ...member.claim, ...call, company }
       if (leads) Object.assign(ended, quotaUseOf(start, claim))
       return 'error' in result ? recordFailure(result.error, ended, deps) : recordSuccess(result.outcome, ended, deps)
     }),

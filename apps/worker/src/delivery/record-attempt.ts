@@ -19,6 +19,8 @@ export interface EndedAttempt {
   config: CandidateConfig
   token: string
   task: ClaimedTask
+  /** Of the retries. */
+  initialDelayMs: number
   /** Of the config: what an adapter from outside may have put into a text. */
   secrets: readonly string[]
   /** Epoch ms. */
@@ -78,7 +80,6 @@ export async function recordFailure(
   const message = redact(classified.message, attempt.secrets)
   const error = { ...classified, message, code: redact(classified.code, attempt.secrets) }
   observe(attempt, error.errorClass, deps)
-  const { retryInitialDelayMs } = await deps.settings(job.tenantId)
   const split = attempt.company !== undefined && isRefusal(error)
   const decision = split
     ? alone(error)
@@ -87,7 +88,7 @@ export async function recordFailure(
         policy: config.unknownOutcomePolicy,
         retryCount: task.retryCount,
         maxRetry: task.maxRetry,
-        initialDelayMs: config.retry.initialDelayMs ?? retryInitialDelayMs,
+        initialDelayMs: attempt.initialDelayMs,
         triedForMs: deps.now() - (firstAttemptAt(task) ?? startedAt),
       })
   const attempts = withAttempt(task.attempts, {

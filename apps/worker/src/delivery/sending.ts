@@ -12,4 +12,6 @@ export interface Sending {
   adapter: ChannelAdapter
   claim: ClaimedByUs
   start: Started
+  /** Of the retries. Known before the send: what comes of that is recorded whatever the database tells by then. */
+  initialDelayMs: number
 }

@@ -47,6 +47,8 @@ export interface DeliveryDependencies extends AttemptDependencies {
   checkResultLater: ResultChecks
   /** What this process signs its claims with in quarantine; null in a worker. */
   holder: string | null
+  /** How long a task of a tenant whose sending is paused waits before it looks again. */
+  nextPauseLookMs(): number
   /** Epoch ms. */
   now(): number
 }

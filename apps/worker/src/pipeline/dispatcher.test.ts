@@ -69,7 +69,7 @@ test('a message that was cancelled meanwhile gives its slot back and gets no job
     audit: async () => undefined,
   })
   await dispatch(context)
-  expect(context.dispatched).toEqual({ dispatched: false, superseded: true })
+  expect(context.dispatched).toMatchObject({ dispatched: false, superseded: true })
   expect(releaseSlot).toHaveBeenCalledOnce()
   expect(await queues.channel('LOCAL').getJobCountByTypes('prioritized', 'waiting', 'delayed')).toBe(0)
 })
@@ -79,9 +79,18 @@ test('a second run of the same message leaves the slot to the task of the first'
   await dispatch(context)
   expect(context.dispatched).toMatchObject({ dispatched: true })
   await dispatch(context)
-  expect(context.dispatched).toEqual({ dispatched: false, superseded: false })
+  expect(context.dispatched).toEqual({ dispatched: false, superseded: false, begun: [] })
   expect(releaseSlot).not.toHaveBeenCalled()
   expect(await queues.channel('LOCAL').getJobCountByTypes('prioritized', 'waiting', 'delayed')).toBe(1)
+})
+
+test('a run that stood still, and reserved a slot once the task of another run had used its own, gives it back', async () => {
+  const { ref, context, releaseSlot } = await runUnderWay()
+  await dispatch(context)
+  await database.pool.query("UPDATE msg_channel_task SET status = 'SENDING' WHERE message_id = ?", [ref.messageId])
+  await dispatch(context)
+  expect(context.dispatched).toEqual({ dispatched: false, superseded: false, begun: ['LOCAL'] })
+  expect(releaseSlot).toHaveBeenCalledOnce()
 })
 
 test('what nothing holds back can be taken at once, however long it takes to make its job', async () => {

@@ -62,8 +62,11 @@ export function createDispatcher(deps: DispatcherDependencies) {
     )
     context.dispatched = result
     if (!result.dispatched) {
-      // Cancelled meanwhile, nothing of it will be sent; retried meanwhile, its next run reserves anew.
-      if (result.superseded) await Promise.all(context.allChannels.map((channel) => channel.releaseSlot?.()))
+      // Cancelled meanwhile, nothing of it will be sent; retried meanwhile, its next run reserves anew. Where another run was
+      // faster its task has the slot; one that was reserved after that had left the line would be nobody's.
+      const unused = ({ channelType }: { channelType: string }) =>
+        result.superseded || result.begun.includes(channelType)
+      await Promise.all(context.allChannels.filter(unused).map((channel) => channel.releaseSlot?.()))
       return
     }
     if (result.callback) onCallbackDue(result.callback)

@@ -4,6 +4,7 @@ import { awaitsPipeline, loadMessages, type PipelineMessage } from '@message-cen
 import type { MessageRef } from '@message-center/core/messages/message-ref.ts'
 import type { PipelineJob } from '@message-center/core/queues/jobs.ts'
 import { PIPELINE_QUEUE } from '@message-center/core/queues/names.ts'
+import type { Job } from 'bullmq'
 import type { Pool } from 'mysql2/promise'
 import type { WorkerFactory } from '../bull-worker.ts'
 import type { Quarantine } from '../quarantine/quarantine.ts'
@@ -54,12 +55,22 @@ export function startPipelineWorker(
     return quarantine.run(message, { alone: mustBeAlone(message) })
   }
 
-  return createWorker<PipelineJob>(PIPELINE_QUEUE, concurrency, async ({ data, stalledCounter }) => {
+  /** Each death once: the job comes again after faults of the system too, which are nobody's fault. */
+  async function noteDeaths(job: Job<PipelineJob>): Promise<void> {
+    const { data, stalledCounter } = job
+    const { tenantId, countedDeaths = 0 } = data
+    if (stalledCounter <= countedDeaths) return
+    await noteInterruptions(
+      pool,
+      data.messages.map(([messageId, createTime]) => ({ tenantId, messageId, createTime })),
+    )
+    await job.updateData({ ...data, countedDeaths: stalledCounter })
+  }
+
+  return createWorker<PipelineJob>(PIPELINE_QUEUE, concurrency, async (job) => {
+    await noteDeaths(job)
+    const { data } = job
     const { tenantId } = data
-    if (stalledCounter > 0) {
-      const refs = data.messages.map(([messageId, createTime]) => ({ tenantId, messageId, createTime }))
-      await noteInterruptions(pool, refs)
-    }
     const results = await Promise.allSettled(
       data.messages.map(async ([messageId, createTime]) => {
         const suspect = await turns.take(tenantId, () => run({ tenantId, messageId, createTime }))

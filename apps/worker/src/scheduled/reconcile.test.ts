@@ -40,6 +40,7 @@ beforeAll(async () => {
     metrics: createMetrics(),
     channelOrder: () => 0,
     onFinished: () => undefined,
+    onLongDue: () => undefined,
   }
 })
 afterAll(async () => {
@@ -97,6 +98,19 @@ describe('when Redis was emptied', () => {
     expect(await afterLoss()).toBe(1)
     const [job] = await queues.channel('LOCAL').getJobs()
     expect(job?.data).toMatchObject({ messageId: ref.messageId, traceparent })
+  })
+
+  test('a tenant whose settings cannot be read keeps nobody from his jobs', async () => {
+    const [broken] = await storePending(database.pool, 1, { tenantId: '666' })
+    if (!broken) throw new Error('nothing stored')
+    await dispatchMessages(database.pool, [planned(broken)])
+    await storeDispatched(database.pool, 3)
+    const settings: typeof deps.settings = async (tenantId) => {
+      if (tenantId === '666') throw new SyntaxError('somebody has written a value that is no JSON into the table')
+      return deps.settings(tenantId)
+    }
+    expect(await reconcile({ ...deps, settings }, { everything: true })).toBe(4)
+    expect(await waitingIn(queues.channel('LOCAL'))).toBe(4)
   })
 
   test('several processes that do it at once give each task one job', async () => {

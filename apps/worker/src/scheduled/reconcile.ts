@@ -31,6 +31,8 @@ export interface ReconcileDependencies {
   metrics: Metrics
   channelOrder(channelType: string): number
   onFinished(messages: FinishedMessage[]): void
+  /** Told of a channel type whose tasks have been due for long: should its adapter not be loaded any more, nobody takes them. */
+  onLongDue(channelType: string): void
 }
 
 const PAGE = 500
@@ -38,6 +40,9 @@ const PAGE = 500
 const GRACE_MS = 5_000
 /** What was found in order is looked at again after this. */
 const NEXT_LOOK_MS = 30_000
+const FALLBACK_DELAY_MS = 60_000
+/** Longer than a roll-out during which some workers load an adapter and others do not. */
+const LONG_DUE_MS = 600_000
 
 /**
  * Gives a job to whatever MySQL says is not final, or final with its callback still to be made, is due and has none, and
@@ -118,6 +123,8 @@ async function reviveTasks(deps: ReconcileDependencies, processing: readonly Ove
   const messages = new Map(processing.map((message) => [`${message.tenantId} ${message.messageId}`, message]))
   let revived = 0
   for (const [channelType, tasks] of Map.groupBy(open, (task) => task.channelType)) {
+    if (tasks.some((task) => isLongDue(task, messages.get(`${task.tenantId} ${task.messageId}`))))
+      deps.onLongDue(channelType)
     const queue = deps.queues.channel(channelType)
     const living = await livingJobs(
       deps.redis,
@@ -137,9 +144,26 @@ async function reviveTasks(deps: ReconcileDependencies, processing: readonly Ove
   return revived
 }
 
+function isLongDue({ nextRetryTime }: OpenTask, message: OverdueMessage | undefined): boolean {
+  const since = Math.max(message?.sendableSince.getTime() ?? 0, nextRetryTime?.getTime() ?? 0)
+  return since < Date.now() - LONG_DUE_MS
+}
+
+/**
+ * What is wrong with one tenant's configs must not keep the others from their jobs; the delivery will say what it is. The
+ * wait of a retry stands in its row, whatever the queue thinks.
+ */
+async function initialDelayOf({ configs, settings }: ReconcileDependencies, task: OpenTask): Promise<number> {
+  try {
+    const config = await configs.config(task.tenantId, task.configId)
+    return config?.retry.initialDelayMs ?? (await settings(task.tenantId)).retryInitialDelayMs
+  } catch {
+    return FALLBACK_DELAY_MS
+  }
+}
+
 async function newJob(deps: ReconcileDependencies, task: OpenTask, message: OverdueMessage | undefined) {
-  const config = await deps.configs.config(task.tenantId, task.configId)
-  const { retryInitialDelayMs } = await deps.settings(task.tenantId)
+  const initialDelayMs = await initialDelayOf(deps, task)
   const { tenantId, messageId, createTime, channelType, taskId, configId, changeNumber } = task
   const data: ChannelJob = { tenantId, messageId, createTime, channelType, taskId, configId, changeNumber }
   if (message?.expiresAt) data.expiresAt = message.expiresAt.getTime()
@@ -153,7 +177,7 @@ async function newJob(deps: ReconcileDependencies, task: OpenTask, message: Over
     generation: task.generation + 1,
     retries: Math.max(0, task.maxRetry - task.retryCount),
     // The backoff goes on where it was: doubled once per retry used.
-    initialDelayMs: (config?.retry.initialDelayMs ?? retryInitialDelayMs) * 2 ** task.retryCount,
+    initialDelayMs: initialDelayMs * 2 ** task.retryCount,
     delayMs: Math.min(notBefore?.getTime() ?? 0, data.expiresAt ?? Number.POSITIVE_INFINITY) - Date.now(),
   })
   return { name: messageId, data, opts, fair: { tenantId, priority: message?.priority ?? 0 } }

@@ -56,8 +56,12 @@ export function startScheduler(deps: {
       const every = everySeconds(settings) * 1_000
       deps.metrics.interval.set({ task: name }, every / 1_000)
       const present = await queue.getJobScheduler(name)
+      const inMs = (present?.next ?? 0) - Date.now()
+      // A clock that was ahead has set it. Only from nothing BullMQ works out another time.
+      const isFarAhead = inMs > every + OVERDUE_MS
       // One that is right is left alone: made again by each process, it might never come to run.
-      if (present?.every === every && (present.next ?? 0) > Date.now() - OVERDUE_MS) continue
+      if (present?.every === every && inMs > -OVERDUE_MS && !isFarAhead) continue
+      if (isFarAhead) await queue.removeJobScheduler(name)
       await queue.upsertJobScheduler(name, { every }, { name, opts: KEPT_FOR_PEOPLE })
       logger.info({ task: name, everyMs: every }, 'task scheduled')
     }

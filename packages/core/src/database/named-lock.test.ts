@@ -1,4 +1,3 @@
-import type { RowDataPacket } from 'mysql2/promise'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { createTestDatabase, type TestDatabase } from '../../../devkit/src/testing/test-database.ts'
 import { until } from '../../../devkit/src/testing/until.ts'
@@ -43,16 +42,4 @@ test('a holder that has fallen silent, as a process that stands still, loses the
   await silent.query('SET SESSION wait_timeout = 1')
   await until('the lock to be free', () => aloneWith(database.pool, 'silent', async () => true))
   silent.destroy()
-})
-
-test('a connection goes back as it came', async () => {
-  await aloneWith(database.pool, 'clean', async () => true)
-  const connections = await Promise.all(Array.from({ length: 5 }, () => database.pool.getConnection()))
-  for (const connection of connections) {
-    const [[row]] = await connection.query<RowDataPacket[]>(
-      'SELECT @@session.wait_timeout = @@global.wait_timeout AS same',
-    )
-    expect(Number(row?.same)).toBe(1)
-    connection.release()
-  }
 })

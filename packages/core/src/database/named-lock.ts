@@ -2,10 +2,8 @@ import type { Connection, Pool, RowDataPacket } from 'mysql2/promise'
 
 /** A lock's name has at most 64 characters, and a database's may have as many. MySQL 9.7 has no MD5. */
 const FULL_NAME = "SHA2(CONCAT(DATABASE(), '.message_center_', ?), 256)"
-/** A connection without a byte for long counts as lost, here (pool.ts) and at the server. */
+/** A connection without a byte for long counts as lost, here and at the server (pool.ts): who stands still loses the lock. */
 const KEEP_ALIVE_MS = 2_000
-/** After so much silence the server ends the connection: a process that stands still does not keep the lock either. */
-const MAX_SILENCE_SECONDS = 10
 
 /**
  * Takes a lock that the server keeps for this connection, in its own database, until it is released or the connection ends:
@@ -40,12 +38,10 @@ export async function aloneWith<T extends {}>(
       connection.release()
       return undefined
     }
-    await connection.query('SET SESSION wait_timeout = ?', [MAX_SILENCE_SECONDS])
     // A failure shows when the lock is released.
     timer = setInterval(() => connection.query('DO 0').catch(() => undefined), KEEP_ALIVE_MS)
     const result = await work()
     clearInterval(timer)
-    await connection.query('SET SESSION wait_timeout = DEFAULT')
     await releaseNamedLock(connection, name)
     connection.release()
     return result

@@ -1,3 +1,4 @@
+import type { RowDataPacket } from 'mysql2/promise'
 import { expect, inject, test } from 'vitest'
 import { createDatabasePool, endPool } from './pool.ts'
 
@@ -13,4 +14,12 @@ test('a pool is closed without complaint where the server cuts off a connection 
   expect(await ended).toBeUndefined()
   expect(await underWay).toBeInstanceOf(Error)
   await endPool(other)
+})
+
+test('a process that stands still in a transaction is cut off by the server, with what it has locked, within 10 s', async () => {
+  const databaseUrl = Object.assign(new URL(inject('databaseUrl')), { pathname: '/' }).href
+  const pool = createDatabasePool({ databaseUrl, databaseSsl: 'off', databaseSslCa: undefined })
+  const [[row]] = await pool.query<RowDataPacket[]>('SELECT @@session.wait_timeout AS seconds')
+  expect(Number(row?.seconds)).toBe(10)
+  await endPool(pool)
 })

@@ -54,17 +54,32 @@ const SESSION_SETUP = [
 const PATIENCE_MS = 8_000
 
 /**
+ * After so much silence the server ends a session. What a process has locked that stands still, or whose way is half open, all
+ * others would wait for, their outcomes and everybody's with them. Shorter than the lease of a send.
+ */
+const MAX_SILENCE_SECONDS = 10
+/** So idle connections are closed here, before that. */
+const MAX_IDLE_MS = 5_000
+
+/**
  * A pool of connections to the database. Does not connect by itself.
  * @param limit most connections at once; callers wait for a free one
  */
 export function createDatabasePool(env: DatabaseEnv, limit = 10): Pool {
-  const pool = createPool({ ...connectionOptions(env), connectionLimit: limit, maxIdle: limit, idleTimeout: 60_000 })
+  const pool = createPool({
+    ...connectionOptions(env),
+    connectionLimit: limit,
+    // The driver looks for idle connections only where fewer than all may be idle.
+    maxIdle: Math.max(1, limit - 1),
+    idleTimeout: MAX_IDLE_MS,
+    gracefulEnd: true,
+  })
   // Commands of one connection run in order, so these come before the statement that caused the connect.
   pool.pool.on('connection', (connection) => {
     socketOf(connection).on('timeout', function (this: Socket) {
       this.destroy(timedOut('the database has fallen silent'))
     })
-    for (const statement of SESSION_SETUP) {
+    for (const statement of [...SESSION_SETUP, `SET SESSION wait_timeout = ${MAX_SILENCE_SECONDS}`]) {
       connection.query(statement, (error) => {
         if (error) connection.destroy()
       })

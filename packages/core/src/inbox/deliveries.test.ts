@@ -111,3 +111,28 @@ test('what cannot be a user id reaches nobody, least of all everyone or somebody
   await send({ recipients: { userIds: [], mobiles: [], all: true }, task: task('90003') })
   expect((await rowsOf('4')).map(({ user_id }) => user_id)).toEqual(['u1', '李四', '*'])
 })
+
+test('what its sender has given up before its turn came is left to the next attempt', async () => {
+  const { deliver } = createInboxWriter(database.pool, () => undefined)
+  const sending = new AbortController()
+  const givenUp = delivery({ tenantId: '6', signal: sending.signal })
+  const waiting = expect(deliver(givenUp)).rejects.toThrow('given up')
+  sending.abort()
+  await waiting
+  expect(await rowsOf('6')).toEqual([])
+  await deliver({ ...givenUp, signal: new AbortController().signal })
+  expect(await rowsOf('6')).toHaveLength(1)
+})
+
+test('what a tenant has waiting for thousands of readers does not keep another tenant waiting for all of it', async () => {
+  const { deliver } = createInboxWriter(database.pool, () => undefined)
+  const readers = Array.from({ length: 3_000 }, (_, index) => `u${index}`)
+  const content = 'x'.repeat(1_200)
+  const done: string[] = []
+  const deliverTo = (tenantId: string, fields: Partial<InboxDelivery>) =>
+    deliver(delivery({ tenantId, ...fields })).then(() => done.push(tenantId))
+  const flood = Array.from({ length: 8 }, () => deliverTo('3', { readers, content }))
+  await Promise.all([...flood, deliverTo('4', {})])
+  // Two may be under way before it, and one come between.
+  expect(done.indexOf('4')).toBeLessThanOrEqual(3)
+})

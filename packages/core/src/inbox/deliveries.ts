@@ -12,10 +12,15 @@ export interface InboxDelivery extends TaskIdentity {
   messageType: MessageType
   title: string | null
   content: string
+  /** Aborted when its sender has given up: what has not begun by then is left to the next attempt. */
+  signal?: AbortSignal
 }
 
 export interface InboxWriter {
-  /** Resolves when the rows are committed; a task that was delivered before writes nothing new. */
+  /**
+   * Resolves when the rows are committed; a task that was delivered before writes nothing new.
+   * @throws Error where it was given up before its turn came: then nothing is written
+   */
   deliver(delivery: InboxDelivery): Promise<void>
 }
 
@@ -35,19 +40,30 @@ const ROW_BYTES = 200
  * @param onDelivered called after each commit with the tenants whose inboxes have something new
  */
 export function createInboxWriter(pool: Pool, onDelivered: (tenantIds: string[]) => void): InboxWriter {
-  const batcher = createBatcher<InboxDelivery, void>({
+  const batcher = createBatcher<InboxDelivery, { isWritten: boolean }>({
     maxItems: MAX_DELIVERIES,
     maxBytes: MAX_BATCH_BYTES,
+    // One message may be for thousands of readers.
+    holderOf: ({ tenantId }) => tenantId,
     sizeOf: ({ readers, content }) => readers.length * (Buffer.byteLength(content) + ROW_BYTES),
     concurrency: AT_ONCE,
     isolates: (error) => !isDatabaseUnavailable(error),
     async flush(batch) {
-      await inTransaction(pool, (connection) => insertDeliveries(connection, batch))
-      onDelivered(tenantsOf(batch))
-      return batch.map(() => undefined)
+      const isWanted = batch.map(({ signal }) => !signal?.aborted)
+      const wanted = batch.filter((_, index) => isWanted[index])
+      if (wanted.length > 0) {
+        await inTransaction(pool, (connection) => insertDeliveries(connection, wanted))
+        onDelivered(tenantsOf(wanted))
+      }
+      return isWanted.map((isWritten) => ({ isWritten }))
     },
   })
-  return { deliver: (delivery) => batcher.add(delivery) }
+  return {
+    async deliver(delivery) {
+      const { isWritten } = await batcher.add(delivery)
+      if (!isWritten) throw new Error('given up before its turn came')
+    },
+  }
 }
 
 /**

@@ -4,6 +4,7 @@ import { createTestDatabase, type TestDatabase } from '../../../devkit/src/testi
 import { dispatchMessages } from './dispatch.ts'
 import type { MessageRef } from './message-ref.ts'
 import { findMessage } from './queries.ts'
+import { retryMessages } from './retry-messages.ts'
 
 let database: TestDatabase
 beforeAll(async () => {
@@ -25,7 +26,7 @@ test('dispatching twice writes one set of tasks, one after the other', async () 
   expect(first).toMatchObject([
     { dispatched: true, status: { status: 'PROCESSING' }, tasks: [{ channelType: 'LOCAL' }] },
   ])
-  expect(second).toEqual([{ dispatched: false, superseded: false }])
+  expect(second).toEqual([{ dispatched: false, superseded: false, begun: [] }])
   expect((await findMessage(pool, '1', ref.messageId))?.tasks).toHaveLength(1)
 })
 
@@ -80,3 +81,23 @@ test('a text that is cut in the middle of an emoji can still be stored', async (
   expect(message?.errorMessage?.length).toBeLessThanOrEqual(500)
   expect(message?.status).toBe('FAILED')
 })
+
+test('so can a content that a handler has cut there, also when the pipeline runs again', async () => {
+  const ref = await onePending()
+  const { taskId } = await failedTask(ref)
+  const selection = { cancelledToo: false }
+  await retryMessages(database.pool, [ref], selection, async () => undefined)
+  const plan = planned(ref, [{ renderedContent: 'cut \ud83d' }])
+  const [result] = await dispatchMessages(database.pool, [{ ...plan, revision: 1, rerunChannels: ['LOCAL'] }])
+  expect(result).toMatchObject({ dispatched: true, tasks: [{ taskId }] })
+  expect((await findMessage(database.pool, '1', ref.messageId))?.tasks).toMatchObject([
+    { renderedContent: 'cut \ufffd' },
+  ])
+})
+
+async function failedTask(ref: MessageRef): Promise<{ taskId: string }> {
+  const failure = { code: 'TEMPLATE_NOT_FOUND' as const, text: '' }
+  await dispatchMessages(database.pool, [planned(ref, [{ failure, renderedContent: null }])])
+  const message = await findMessage(database.pool, '1', ref.messageId)
+  return { taskId: message?.tasks[0]?.id ?? '' }
+}

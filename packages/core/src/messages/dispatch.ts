@@ -46,8 +46,11 @@ export interface DispatchedTask {
 }
 
 export type DispatchResult =
-  /** Nothing was written: another run did it before, or (`superseded`) an operator has retried or cancelled the message since. */
-  | { dispatched: false; superseded: boolean }
+  /**
+   * Nothing was written: another run did it before, or (`superseded`) an operator has retried or cancelled the message since.
+   * `begun`: the channels whose tasks wait for no slot any more, for they are being sent or have ended.
+   */
+  | { dispatched: false; superseded: boolean; begun: string[] }
   /** `callback`: what became due because the message ended on the way. */
   | { dispatched: true; status: DerivedStatus; tasks: DispatchedTask[]; callback: CallbackRef | null }
 
@@ -70,13 +73,19 @@ export async function dispatchWithin(
   const sorted = [...firsts.values()].sort(compareRefs)
   const locked = await lockMessages(connection, sorted)
   const mine = sorted.filter((message) => isAwaited(message, locked.get(keyOf(message))))
+  const others = sorted.filter((message) => !mine.includes(message))
+  const theirs = others.length > 0 ? await readTasks(connection, others) : new Map<string, StoredTask[]>()
   const stored = mine.length > 0 ? await storeTasks(connection, mine) : new Map<string, StoredTask[]>()
   const statuses = new Map(mine.map((message) => [keyOf(message), statusOf(message, stored.get(keyOf(message)) ?? [])]))
   if (mine.length > 0) await storeStatus(connection, mine, { locked, stored, statuses })
   return planned.map((message): DispatchResult => {
     const key = keyOf(message)
     const status = firsts.get(key) === message ? statuses.get(key) : undefined
-    if (!status) return { dispatched: false, superseded: locked.get(key)?.revision !== message.revision }
+    if (!status) {
+      const superseded = locked.get(key)?.revision !== message.revision
+      const begun = (theirs.get(key) ?? []).filter(({ status }) => status !== 'PENDING' && status !== 'RETRY')
+      return { dispatched: false, superseded, begun: begun.map(({ channelType }) => channelType) }
+    }
     const tasks = (stored.get(key) ?? []).filter(
       (task) => task.status === 'PENDING' && (message.rerunChannels?.includes(task.channelType) ?? true),
     )
@@ -130,8 +139,8 @@ function taskRows(message: PlannedMessage): unknown[][] {
     task.channelType,
     task.configId,
     task.messageType,
-    // An open task without content waits for the pipeline to run again.
-    task.renderedContent ?? (task.failure ? null : ''),
+    // An open task without content waits for the pipeline to run again. A handler may have cut it in the middle of a pair.
+    task.renderedContent?.toWellFormed() ?? (task.failure ? null : ''),
     task.recipients && JSON.stringify(task.recipients),
     task.failure ? 'FAILED' : 'PENDING',
     task.maxRetry,

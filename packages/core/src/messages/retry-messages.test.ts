@@ -164,7 +164,7 @@ test('a run that began before the retry writes nothing', async () => {
   await cancelMessage(message, new Map(), { pool: database.pool, channelTypes: [], audit: async () => undefined })
   await retry(ref)
   const stale = { ...planned(ref, [{ renderedContent: 'stale' }]), revision: 1, rerunChannels: ['LOCAL'] }
-  expect(await dispatchMessages(database.pool, [stale])).toEqual([{ dispatched: false, superseded: true }])
+  expect(await dispatchMessages(database.pool, [stale])).toMatchObject([{ dispatched: false, superseded: true }])
   expect(await taskRow(ref)).toMatchObject({ status: 'PENDING', rendered_content: null })
 })
 

@@ -5,6 +5,8 @@ export interface PipelineJob {
   tenantId: string
   /** [messageId, createTime] of each message. */
   messages: [messageId: string, createTime: string][]
+  /** Of its workers' deaths (BullMQ's `stalledCounter`), those that its messages' interruptions hold already. */
+  countedDeaths?: number
 }
 
 /** Data of a channel job: one task. */

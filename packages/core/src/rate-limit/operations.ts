@@ -58,13 +58,15 @@ const KEYS_PER_CONFIG = 6
 
 /**
  * Puts operations into the form of rate-limit.lua. Where callers name different counts for one config (one of them has not
- * heard of an edit yet), the smallest holds for the batch.
+ * heard of an edit yet), the smallest holds for the batch. Where they name different months, the latest does: what was used up
+ * of the one before takes nothing from it.
  */
 export function encodeBatch(operations: readonly Operation[], keyPrefix: string, maxCall: number): EncodedBatch {
   const keys: string[] = []
   const configIds: string[] = []
   const configs: EncodedBatch['request']['configs'] = []
   const numbers = new Map<string, number>()
+  const months = latestMonths(operations)
 
   function add({ configId, windowMs, count }: RateLimit): number {
     const name = `${keyPrefix}:${configId}:${windowMs}`
@@ -76,24 +78,49 @@ export function encodeBatch(operations: readonly Operation[], keyPrefix: string,
   }
 
   function numberOf(limit: RateLimit): number {
-    const name = `${limit.configId} ${limit.windowMs}`
+    const name = nameOf(limit)
     const number = numbers.get(name) ?? add(limit)
     numbers.set(name, number)
     const [config, { quota }] = [configs[number - 1], limit]
     if (!config) return number
     config[0] = Math.min(config[0], limit.count)
-    if (!quota) return number
+    if (!quota || !isOfMonth(limit)) return number
     config[2] = config[2] === 0 ? quota.most : Math.min(config[2], quota.most)
     config[3] = Math.max(config[3], quota.known)
     keys[number * KEYS_PER_CONFIG - 1] = `${keyPrefix}:${limit.configId}:${quota.month}:sends`
     return number
   }
 
-  const encoded = operations.map((operation) => encode(operation, numberOf))
+  function isOfMonth({ quota, ...limit }: RateLimit): boolean {
+    return quota?.month === months.get(nameOf(limit))
+  }
+
+  const encoded = operations.map((operation) => encode(operation, numberOf, isOfMonth))
   return { keys: [...keys, `${keyPrefix}:since`], configIds, request: { maxCall, configs, operations: encoded } }
 }
 
-function encode(operation: Operation, numberOf: (limit: RateLimit) => number): unknown[] {
+/** Operations that share keys. */
+function nameOf({ configId, windowMs }: RateLimit): string {
+  return `${configId} ${windowMs}`
+}
+
+/** The latest month that any operation names of a config. */
+function latestMonths(operations: readonly Operation[]): Map<string, string> {
+  const latest = new Map<string, string>()
+  for (const operation of operations) {
+    for (const limit of operation.name === 'reserve' ? operation.groups.flat() : [operation.limit]) {
+      if (limit.quota && limit.quota.month > (latest.get(nameOf(limit)) ?? ''))
+        latest.set(nameOf(limit), limit.quota.month)
+    }
+  }
+  return latest
+}
+
+function encode(
+  operation: Operation,
+  numberOf: (limit: RateLimit) => number,
+  isOfMonth: (limit: RateLimit) => boolean,
+): unknown[] {
   switch (operation.name) {
     case 'reserve': {
       const { name, member, groups } = operation
@@ -104,8 +131,9 @@ function encode(operation: Operation, numberOf: (limit: RateLimit) => number): u
     case 'release':
       return [operation.name, operation.member, numberOf(operation.limit)]
     case 'settle':
-    case 'giveBack':
       return [operation.name, numberOf(operation.limit), operation.bucket]
+    case 'giveBack':
+      return [operation.name, numberOf(operation.limit), operation.bucket, isOfMonth(operation.limit) ? 1 : 0]
     case 'seed':
       return [operation.name, numberOf(operation.limit), operation.sends]
     case 'peek':

@@ -58,3 +58,18 @@ it('gives back what was not sent, and keeps the count however callers differ', a
   ])
   expect(answers).toMatchObject([false, { go: true }, { quotaUsed: true }])
 })
+
+it('keeps the months apart where one ends: what is late of the old one burdens and eases the new one in nothing', async () => {
+  const { limiter } = limiterFor({ redis })
+  // So short a window that the end of each call has to be told.
+  const november = { ...limitOf('7', 100, 1_000), quota: { most: 4, month: '2026-11', known: 2 } }
+  const december = { ...november, quota: { most: 3, month: '2026-12', known: 0 } }
+  const [sent, unsent] = await Promise.all([limiter.start('a', november), limiter.start('b', november)])
+  if (!sent.go || !unsent.go) throw new Error('must go')
+  const early = limiter.start('c', december)
+  limiter.settle(sent)
+  limiter.giveBack(unsent)
+  const starts = [early, ...names(3).map((member) => limiter.start(member, december))]
+  expect((await Promise.all(starts)).map(({ go }) => go)).toEqual([true, true, true, false])
+  expect(await limiter.start('d', december)).toMatchObject({ quotaUsed: true })
+})

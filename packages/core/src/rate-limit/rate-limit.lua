@@ -19,7 +19,7 @@
 --   reserve and start may answer { -1, config }: what the config has sent before this Redis counted has to be told first:
 --   ["seed", config, sends]      → { 1 }  counted as if they were sent now, once
 --   ["settle", config, bucket]   → { 1 }
---   ["giveBack", config, bucket] → { 1 }  a start that led to no call
+--   ["giveBack", config, bucket, 1] → { 1 }  a start that led to no call; 0 instead of 1: it is no send of this month
 --   ["release", member, config]  → { number of reservations given back }
 --   ["peek", config, most]       → { member, … } the first in line
 --   ["advance", config, ms, most] → { member, its new slot, … } of those who need not wait as long as they were told
@@ -150,10 +150,10 @@ function operations.seed(number, sends)
   return { 1 }
 end
 
-function operations.giveBack(number, bucket)
+function operations.giveBack(number, bucket, ofMonth)
   local config = configOf(number)
   erase(config.flights or config.starts, bucket)
-  countSends(config, -1)
+  countSends(config, -ofMonth)
   return { 1 }
 end
 

@@ -80,7 +80,7 @@ export const SETTINGS = {
   sendingPaused: {
     schema: Type.Boolean(),
     description:
-      'true: nothing is sent. Messages are accepted and wait, each until its expiresAt; after false, sending goes on within 15 s',
+      'true: nothing is sent. Messages are accepted and wait, each until its expiresAt; after false, sending goes on within 15 s (a large backlog: 1,000 tasks a second and worker process)',
     scope: 'tenant',
     fallback: () => false,
   },

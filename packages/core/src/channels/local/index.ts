@@ -42,12 +42,12 @@ export function createLocalAdapter({ pool, onDelivered = () => {} }: LocalDepend
       // What the message has no one for is left out.
       return { ...given, userIds: [...new Set(recipients.map(render))].filter((userId) => userId !== '') }
     },
-    async send({ messageType, content, recipients, task }) {
+    async send({ messageType, content, recipients, task }, { signal }) {
       const readers = readersOf(recipients)
       const detail = notReached(recipients)
       if (readers.length === 0)
         throw new ChannelError('PERMANENT', { code: 'NO_RECIPIENT', message: detail || 'the inbox needs user ids' })
-      await inbox.deliver({ ...task, readers, messageType, ...inboxContent(messageType, content) })
+      await inbox.deliver({ ...task, readers, messageType, ...inboxContent(messageType, content), signal })
       return { response: { readers: readers.length }, ...(detail ? { detail } : {}) }
     },
     async recall({ task }) {
