@@ -3,12 +3,13 @@ import { type AddressInfo, connect, createServer, type Server, type Socket } fro
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createQueues, type Queues } from '@message-center/core/queues/queues.ts'
-import { createFailFastRedis, type RedisConnection } from '@message-center/core/queues/redis.ts'
+import type { RedisConnection } from '@message-center/core/queues/redis.ts'
 import { type Env, readEnv } from '@message-center/core/settings/env.ts'
 import { createLogger } from '@message-center/core/telemetry/logger.ts'
 import { UPKEEP_METRICS } from '@message-center/core/telemetry/metric-definitions.ts'
 import { createMetrics, type Metrics, registerMetrics } from '@message-center/core/telemetry/metrics.ts'
 import { type RedisServer, startRedis } from '@message-center/devkit/services/redis.ts'
+import { connectedRedis } from '@message-center/devkit/testing/connected-redis.ts'
 import { until } from '@message-center/devkit/testing/until.ts'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -54,8 +55,7 @@ beforeEach(async () => {
     REDIS_URL: server.url,
     CONFIG_ENCRYPTION_KEYS: `k:${Buffer.alloc(32).toString('base64')}`,
   })
-  redis = createFailFastRedis(env)
-  await until('the connection', () => redis.status === 'ready')
+  redis = await connectedRedis(env)
   queues = createQueues(env, admin, () => undefined)
   metrics = createMetrics()
   factory = createWorkerFactory(env, logger)

@@ -5,12 +5,13 @@ import type { CandidateConfig } from '@message-center/core/configs/candidates.ts
 import { sealSettings } from '@message-center/core/configs/channel-config-secrets.ts'
 import type { ClaimedTask } from '@message-center/core/messages/claim-tasks.ts'
 import type { ChannelJob } from '@message-center/core/queues/jobs.ts'
-import { createFailFastRedis, type RedisConnection } from '@message-center/core/queues/redis.ts'
+import type { RedisConnection } from '@message-center/core/queues/redis.ts'
 import { createRateLimiter } from '@message-center/core/rate-limit/rate-limiter.ts'
 import { createCipher } from '@message-center/core/secrets/cipher.ts'
 import { type Env, readEnv } from '@message-center/core/settings/env.ts'
 import { createLogger } from '@message-center/core/telemetry/logger.ts'
 import { createMetrics } from '@message-center/core/telemetry/metrics.ts'
+import { connectedRedis } from '@message-center/devkit/testing/connected-redis.ts'
 import { storeDispatched } from '@message-center/devkit/testing/stored-messages.ts'
 import { createTestDatabase, type TestDatabase } from '@message-center/devkit/testing/test-database.ts'
 import { until } from '@message-center/devkit/testing/until.ts'
@@ -29,8 +30,7 @@ let redis: RedisConnection
 beforeAll(async () => {
   database = await createTestDatabase({ databaseUrl: inject('databaseUrl'), redisUrl: inject('redisUrl') })
   env = readEnv(database.variables)
-  redis = createFailFastRedis(env)
-  await until('the connection', () => redis.status === 'ready')
+  redis = await connectedRedis(env)
 })
 afterAll(async () => {
   redis.disconnect()

@@ -1,8 +1,9 @@
 import type { PipelineJob } from '@message-center/core/queues/jobs.ts'
 import { createQueues } from '@message-center/core/queues/queues.ts'
-import { createFailFastRedis, type RedisConnection } from '@message-center/core/queues/redis.ts'
+import type { RedisConnection } from '@message-center/core/queues/redis.ts'
 import { type Env, readEnv } from '@message-center/core/settings/env.ts'
 import { createLogger } from '@message-center/core/telemetry/logger.ts'
+import { connectedRedis } from '@message-center/devkit/testing/connected-redis.ts'
 import { storePending } from '@message-center/devkit/testing/stored-messages.ts'
 import { createTestDatabase, type TestDatabase } from '@message-center/devkit/testing/test-database.ts'
 import { until } from '@message-center/devkit/testing/until.ts'
@@ -17,8 +18,7 @@ let redis: RedisConnection
 beforeAll(async () => {
   database = await createTestDatabase({ databaseUrl: inject('databaseUrl'), redisUrl: inject('redisUrl') })
   env = readEnv(database.variables)
-  redis = createFailFastRedis(env)
-  await until('the connection', () => redis.status === 'ready')
+  redis = await connectedRedis(env)
 })
 afterAll(async () => {
   redis.disconnect()

@@ -1,10 +1,11 @@
 import { createLossMarkers } from '@message-center/core/queues/loss-markers.ts'
 import { createQueues, type Queues } from '@message-center/core/queues/queues.ts'
-import { createFailFastRedis, type RedisConnection } from '@message-center/core/queues/redis.ts'
+import type { RedisConnection } from '@message-center/core/queues/redis.ts'
 import { type Env, readEnv } from '@message-center/core/settings/env.ts'
 import { createLogger } from '@message-center/core/telemetry/logger.ts'
 import { UPKEEP_METRICS } from '@message-center/core/telemetry/metric-definitions.ts'
 import { createMetrics, registerMetrics } from '@message-center/core/telemetry/metrics.ts'
+import { connectedRedis } from '@message-center/devkit/testing/connected-redis.ts'
 import { createTestEnvironment, type TestEnvironment } from '@message-center/devkit/testing/test-environment.ts'
 import { until } from '@message-center/devkit/testing/until.ts'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
@@ -18,8 +19,7 @@ let queues: Queues
 beforeAll(async () => {
   environment = await createTestEnvironment({ databaseUrl: inject('databaseUrl'), redisUrl: inject('redisUrl') })
   env = readEnv(environment.variables)
-  redis = createFailFastRedis(env)
-  await until('the connection', () => redis.status === 'ready')
+  redis = await connectedRedis(env)
   queues = createQueues(env, redis, () => undefined)
 })
 afterAll(async () => {

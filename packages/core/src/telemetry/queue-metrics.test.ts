@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Queue } from 'bullmq'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
+import { connectedRedis } from '../../../devkit/src/testing/connected-redis.ts'
 import { storeDispatched } from '../../../devkit/src/testing/stored-messages.ts'
 import { createTestDatabase, type TestDatabase } from '../../../devkit/src/testing/test-database.ts'
 import { createQueues, type Queues } from '../queues/queues.ts'
@@ -19,8 +20,7 @@ beforeAll(async () => {
 afterAll(() => database.remove())
 beforeEach(async () => {
   const env = { ...readEnv(database.variables), queuePrefix: `{${randomUUID()}}` }
-  redis = createFailFastRedis(env)
-  await new Promise((resolve) => redis.once('ready', resolve))
+  redis = await connectedRedis(env)
   queues = createQueues(env, redis, (error) => errors.push(error))
   errors.length = 0
 })

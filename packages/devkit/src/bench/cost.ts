@@ -1,11 +1,10 @@
 import type { ApiCaller } from '../testing/api-caller.ts'
-import { until } from '../testing/until.ts'
 import { benchMessage } from './bench-system.ts'
 import type { CountedSystem } from './counted-system.ts'
 import { type Sent, sentBetween, totalOf } from './counting/counting-proxy.ts'
 import { NOT_STATEMENTS } from './counting/mysql-commands.ts'
 import { cpuBetween, cpuSeconds } from './cpu-time.ts'
-import { openCount } from './measure-end-to-end.ts'
+import { untilFinal } from './measure-end-to-end.ts'
 import { postOneByOne } from './post-messages.ts'
 
 /** What a message costs, on whatever machine; everything is per message, what runs in the background included. */
@@ -40,7 +39,7 @@ export async function measureCost(
   const [before, cpuBefore] = [sent(), cpuSeconds(parts)]
   for (let posted = groupSize; posted <= messages; posted += groupSize) {
     await postOneByOne(calls, groupSize, () => benchMessage(channels))
-    await until('all messages to be final', async () => (await openCount(system)) === 0, 300_000)
+    await untilFinal(system, 300_000)
   }
   const [after, cpuAfter] = [sent(), cpuSeconds(parts)]
   const redis = sentBetween(before.redis, after.redis, messages)

@@ -89,14 +89,18 @@ export function runMessages(system: TestSystem, call: ApiCaller, messages: numbe
       const { status } = await call('POST', '/api/messages/batch', batch)
       if (status !== 202) throw new Error(`batch was answered ${status}`)
     }
-    await until('all messages to be final', async () => !(await isAnyOpen(system)), LIMIT_MS)
+    await untilFinal(system, LIMIT_MS)
   })
 }
 
-/** Counting them all every time would cost MySQL a part of what is measured. */
-async function isAnyOpen({ pool }: Pick<TestSystem, 'pool'>): Promise<boolean> {
-  const [rows] = await pool.query<RowDataPacket[]>('SELECT id FROM msg_message WHERE due_time IS NOT NULL LIMIT 1')
-  return rows.length > 0
+/** Resolves when all messages are final. Counting them every time would cost MySQL a part of what is measured. */
+export async function untilFinal({ pool }: Pick<TestSystem, 'pool'>, limitMs: number): Promise<void> {
+  const isAnyOpen = 'SELECT id FROM msg_message WHERE due_time IS NOT NULL LIMIT 1'
+  await until(
+    'all messages to be final',
+    async () => (await pool.query<RowDataPacket[]>(isAnyOpen))[0].length === 0,
+    limitMs,
+  )
 }
 
 /** Messages that are not final: few, however many there are. */

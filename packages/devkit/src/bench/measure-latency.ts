@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto'
 import type { RunningSandbox } from '../sandbox/start.ts'
 import type { ApiCaller } from '../testing/api-caller.ts'
 import type { TestSystem } from '../testing/test-system.ts'
-import { until } from '../testing/until.ts'
 import {
   type Bench,
   BUSINESS_TYPE,
@@ -12,7 +11,7 @@ import {
   startBenchSystem,
   THREE_CHANNELS,
 } from './bench-system.ts'
-import { openCount, runMessages } from './measure-end-to-end.ts'
+import { openCount, runMessages, untilFinal } from './measure-end-to-end.ts'
 import { amount } from './report.ts'
 import { runLoad } from './run-load.ts'
 import { type Latency, latencyOf } from './statistics.ts'
@@ -72,7 +71,7 @@ async function beside<Result>(
   })
   const [latency] = await Promise.all([measure(), load])
   const behind = await openCount(system)
-  await until('the load to be final', async () => (await openCount(system)) === 0, 120_000)
+  await untilFinal(system, 120_000)
   return { latency, behind }
 }
 

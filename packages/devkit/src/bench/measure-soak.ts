@@ -2,7 +2,6 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import type { RowDataPacket } from 'mysql2/promise'
 import type { TestSystem } from '../testing/test-system.ts'
-import { until } from '../testing/until.ts'
 import {
   type Bench,
   benchMessage,
@@ -14,7 +13,7 @@ import {
   THREE_CHANNELS,
 } from './bench-system.ts'
 import type { LoadResult } from './load-order.ts'
-import { openCount, runMessages } from './measure-end-to-end.ts'
+import { openCount, runMessages, untilFinal } from './measure-end-to-end.ts'
 import { heapMiB, metricsOf, redisMiB, residentMiB } from './memory.ts'
 import { amount } from './report.ts'
 import { offerLoad } from './run-load.ts'
@@ -55,7 +54,7 @@ export async function measureSoak(bench: Bench, minutes: number): Promise<Measur
     do samples.push({ hours: (performance.now() - start) / 3_600_000, values: await valuesOf(system, redis) })
     while (!(await Promise.race([ended, delay(SAMPLE_MS, false)])))
     const posted = await load
-    await until('all to be final', async () => (await openCount(system)) === 0, 600_000)
+    await untilFinal(system, 600_000)
     const counts = await countsOf(system)
     const courses = coursesOf(samples)
     return {

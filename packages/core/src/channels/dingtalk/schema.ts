@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox'
+import { AgentId } from '../agent-id.ts'
 
 // Provider formats: https://open.dingtalk.com/document/robots/custom-robot-access and
 // https://open.dingtalk.com/document/orgapp/asynchronous-sending-of-enterprise-session-messages (read 2026-08).
@@ -36,10 +37,7 @@ export const AppConfig = Type.Object(
     mode: Type.Literal('app', { description: 'Work notification of an app, to people' }),
     appKey: Type.String({ minLength: 1, maxLength: 256 }),
     appSecret: Type.String({ minLength: 1, maxLength: 512 }),
-    agentId: Type.Union(
-      [Type.String({ pattern: '^[0-9]{1,20}$' }), Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })],
-      { description: 'AgentId of the app' },
-    ),
+    agentId: AgentId,
     queryResult: Type.Optional(
       Type.Boolean({
         default: true,

@@ -1,5 +1,6 @@
 import type { Content, MessageType } from '../../contracts/content.ts'
 import type { RecallOutcome, SendInput, SendOutcome, SendTools, SentMessage } from '../adapter.ts'
+import { agentIdOf } from '../agent-id.ts'
 import { ChannelError } from '../channel-error.ts'
 import { textField } from '../errcode-answer.ts'
 import { createMobileLookUps } from '../mobile-look-ups.ts'
@@ -104,9 +105,4 @@ function nobodyThere(userIds: readonly string[]): (error: unknown) => PartOutcom
     if (!(error instanceof ChannelError) || !NOBODY_CODES.includes(error.code)) throw error
     return { response: error.response, notReached: addNotReached({}, 'unknown user id', userIds), refusal: error }
   }
-}
-
-/** Documented as an integer. */
-function agentIdOf({ agentId }: AppConfig): number | string {
-  return Number.isSafeInteger(Number(agentId)) ? Number(agentId) : agentId
 }

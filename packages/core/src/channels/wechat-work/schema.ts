@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox'
+import { AgentId } from '../agent-id.ts'
 
 // Provider formats: https://developer.work.weixin.qq.com/document/path/91770 (robot) and /90236 (app) (read 2026-08).
 
@@ -32,10 +33,7 @@ export const AppConfig = Type.Object(
     mode: Type.Literal('app', { description: 'Message of an app, to people' }),
     corpId: Type.String({ minLength: 1, maxLength: 256 }),
     corpSecret: Type.String({ minLength: 1, maxLength: 512 }),
-    agentId: Type.Union(
-      [Type.String({ pattern: '^[0-9]{1,20}$' }), Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER })],
-      { description: 'AgentId of the app' },
-    ),
+    agentId: AgentId,
     duplicateCheckSeconds: Type.Optional(
       Type.Integer({
         minimum: 0,
