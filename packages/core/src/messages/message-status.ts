@@ -1,6 +1,7 @@
-import type { Pool, PoolConnection, RowDataPacket } from 'mysql2/promise'
+import type { Pool, PoolConnection, ResultSetHeader, RowDataPacket } from 'mysql2/promise'
 import type { FailureCode, MessageStatus, TaskStatus } from '../contracts/messages.ts'
 import { createParameters } from '../database/parameters.ts'
+import { inTransaction } from '../database/transaction.ts'
 import { type RowKey, whereRows } from '../database/where-rows.ts'
 import { becomingFinal, type CallbackRef, callbackBecomingDue, FINAL_STATUSES } from './becoming-final.ts'
 import { retryingLockConflicts } from './claim-tasks.ts'
@@ -88,12 +89,43 @@ export async function finishMessages(
     const row = { id: String(first.row_id), revision: Number(first.revision) }
     return [{ ...ref, ...derived, ...row, callback, traceparent: first.traceparent }]
   })
-  if (finished.length === 0) return []
-  await storeFinal(pool, finished)
-  return finished
+  return storeFinal(pool, finished)
 }
 
-async function storeFinal(pool: Pool | PoolConnection, finished: readonly FinalRow[]): Promise<void> {
+/**
+ * Of two who find the same messages ended, each is told of those that it made final: counts, log lines and callbacks follow.
+ * @param pool a connection where the caller has locked the messages
+ */
+async function storeFinal<Row extends FinalRow>(pool: Pool | PoolConnection, finished: Row[]): Promise<Row[]> {
+  if (finished.length === 0) return []
+  // Of one, the number of rows tells whose it was.
+  if (finished.length === 1 || !isPool(pool))
+    return (await setFinal(pool, finished)) === finished.length ? finished : []
+  return inTransaction(pool, async (connection) => {
+    const open = await lockOpen(connection, finished)
+    const ours = finished.filter(({ id, revision }) => open.get(id) === revision)
+    if (ours.length > 0) await setFinal(connection, ours)
+    return ours
+  })
+}
+
+function isPool(pool: Pool | PoolConnection): pool is Pool {
+  return 'getConnection' in pool
+}
+
+/** @returns the revisions of those that are not final, by id; nobody else makes them final before the transaction ends */
+async function lockOpen(connection: PoolConnection, rows: readonly FinalRow[]): Promise<Map<string, number>> {
+  const { values, bind } = createParameters()
+  const [open] = await connection.query<RowDataPacket[]>(
+    `SELECT m.id, m.revision FROM msg_message m FORCE INDEX (PRIMARY)
+     WHERE ${whereRows('m', rows, bind)} AND m.status NOT IN ${FINAL_STATUSES} FOR UPDATE`,
+    values,
+  )
+  return new Map(open.map(({ id, revision }) => [String(id), Number(revision)]))
+}
+
+/** @returns how many became final by it */
+async function setFinal(pool: Pool | PoolConnection, finished: readonly FinalRow[]): Promise<number> {
   const { values, bind, bindEach } = createParameters()
   const each = (field: (row: FinalRow) => unknown) =>
     bindEach(
@@ -107,5 +139,6 @@ async function storeFinal(pool: Pool | PoolConnection, finished: readonly FinalR
       m.finish_time = COALESCE(m.finish_time, UTC_TIMESTAMP()),
       ${becomingFinal('TRUE', 'NULL')}
     WHERE ${whereRows('m', finished, bind)} AND m.revision = ${each(({ revision }) => revision)} AND m.status NOT IN ${FINAL_STATUSES}`
-  await retryingLockConflicts(() => pool.query(statement, values))
+  const [{ affectedRows }] = await retryingLockConflicts(() => pool.query<ResultSetHeader>(statement, values))
+  return affectedRows
 }
